@@ -1,0 +1,36 @@
+# make run    set up and start the app
+# make test   set up and run every test
+# make check  style and types
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check
+
+run: .venv/installed
+	$(BIN)/python app.py
+
+test: .venv/installed-for-tests tests/javascript/node_modules
+	@$(BIN)/python -m tests.chromium
+	$(BIN)/python -m pytest
+
+check: .venv/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/installed-for-tests: .venv/bin/python requirements.txt requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@ .venv/installed
+
+tests/javascript/node_modules: tests/javascript/package.json
+	if command -v npm >/dev/null; then npm --prefix tests/javascript ci --no-audit --no-fund; fi
+	mkdir -p $@
+	touch $@

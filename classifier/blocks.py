@@ -1,0 +1,47 @@
+"""gr.Blocks, taught to speak plainly to programs that call the endpoints."""
+
+from typing import Any
+
+import gradio
+from gradio.block_function import BlockFunction
+from gradio.utils import get_function_description
+
+from classifier.errors import InputError
+
+
+class Blocks(gradio.Blocks):
+    """Describes each parameter of an endpoint from its docstring, and counts what it gets."""
+
+    def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> Any:
+        """Gradio's description of the endpoints, with what the docstrings say of parameters."""
+        info = super().get_api_info(all_endpoints, page)
+        described = {f"/{function.api_name}": function.fn for function in self.fns.values()}
+        for name, endpoint in info["named_endpoints"].items():
+            _, parameters, _ = get_function_description(described[name])
+            for parameter in endpoint["parameters"]:
+                text = parameters.get(parameter["parameter_name"], "")
+                parameter["label"] = parameter["parameter_name"]
+                parameter["python_type"]["description"] = text
+        return info
+
+    def validate_inputs(self, block_fn: BlockFunction, inputs: list[Any]) -> None:
+        """Raises gradio.Error unless there is one value for each parameter.
+
+        Gradio itself ignores values too many and answers values too few without a word.
+        The page's own events are left to it: it adds a value to the one that cancels.
+        """
+        if block_fn.api_visibility != "public":
+            super().validate_inputs(block_fn, inputs)
+        elif len(inputs) != len(block_fn.inputs):
+            names = ", ".join(block_fn.input_parameter_names or [])
+            raise plain(
+                InputError(
+                    f"/{block_fn.api_name} takes {len(block_fn.inputs)} values ({names}); "
+                    f"{len(inputs)} came."
+                )
+            )
+
+
+def plain(error: Exception) -> gradio.Error:
+    """An error whose text reaches the caller and leaves no traceback in the log."""
+    return gradio.Error(str(error), print_exception=False)

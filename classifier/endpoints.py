@@ -1,0 +1,147 @@
+"""What the page and programs can ask for, each a coroutine that Gradio's queue runs."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypedDict, TypeVar
+
+import gradio
+
+from classifier import markup
+from classifier.blocks import plain
+from classifier.catalog import Model
+from classifier.download import Report, ignore
+from classifier.errors import ClassifierError
+from classifier.predict import Classifier, Prediction, PredictionRecord
+
+log = logging.getLogger(__name__)
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# Gradio recognises its progress bar by a default value.
+PROGRESS = gradio.Progress()
+FETCHES_AT_ONCE = 4
+POLL_SECONDS = 0.1
+
+
+class Offer(TypedDict):
+    """What there is to choose from."""
+
+    models: list[str]
+    images: list[str]
+
+
+def told(
+    ask: Callable[Parameters, Awaitable[Result]],
+) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
+    """An endpoint whose errors reach the caller as sentences, never as tracebacks."""
+
+    @wraps(ask)
+    async def asked(*values: Parameters.args, **named: Parameters.kwargs) -> Result:
+        try:
+            return await ask(*values, **named)
+        except ClassifierError as error:
+            raise plain(error) from error
+        except gradio.Error:
+            raise
+        except Exception as error:
+            log.exception("%s failed", ask.__name__)
+            raise plain(
+                RuntimeError("The server failed at this; its log says why. Try again.")
+            ) from error
+
+    return asked
+
+
+class Endpoints:
+    """The endpoints of one classifier. `delay_seconds` holds every classification."""
+
+    def __init__(self, classifier: Classifier, delay_seconds: float) -> None:
+        self.classifier = classifier
+        self._delay_seconds = delay_seconds
+        self._fetches: dict[str, Fetch] = {}
+        self._threads = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
+
+    @told
+    async def classify(self, image: str, model: str) -> PredictionRecord:
+        """The five likeliest labels of a picture of the gallery.
+
+        Parameters:
+            image: Name of a picture in the gallery, one of those that /info lists
+            model: Name of a model, one of those that /info lists; fetched when first used
+        Returns:
+            The labels and their probabilities in 0-1, highest first
+        """
+        return (await self._predict(image, model)).record()
+
+    @told
+    async def info(self) -> Offer:
+        """The models and the pictures of the gallery that can be asked for."""
+        return {"models": list(self.classifier.catalog), "images": self.classifier.gallery.names()}
+
+    @told
+    async def answer(self, image: str, model: str) -> str:
+        """The answer as the page shows it."""
+        return markup.answer(await self._predict(image, model))
+
+    @told
+    async def preview(self, image: str) -> str:
+        """The file of a picture of the gallery."""
+        return str(self.classifier.gallery.path(image))
+
+    @told
+    async def facts(self, model: str) -> str:
+        """A line about a model."""
+        return self.describe(model)
+
+    @told
+    async def fetch(self, model: str, progress: gradio.Progress = PROGRESS) -> str:
+        """Sees to it that a model's weights are here; then a line about it."""
+        chosen = self.classifier.model(model)
+        text = f"Fetching {model}, {chosen.megabytes:.0f} MB"
+        await self._fetch(chosen, lambda part: progress(part, desc=text))
+        return self.describe(model)
+
+    def describe(self, model: str) -> str:
+        """A line about a model, as the page shows it."""
+        chosen = self.classifier.model(model)
+        return markup.facts(chosen, self.classifier.engine.is_ready(chosen))
+
+    async def _predict(self, image: str, model: str) -> Prediction:
+        """Cancelled while it is held or before its turn, a question costs nothing more."""
+        chosen = self.classifier.model(model)
+        path = self.classifier.gallery.path(image)
+        await self._fetch(chosen)
+        await asyncio.sleep(self._delay_seconds)
+        return await asyncio.wrap_future(self.classifier.submit(path, image, chosen))
+
+    async def _fetch(self, model: Model, report: Report = ignore) -> None:
+        """Joins the fetch of a model that is under way, or begins one.
+
+        It goes on for the others when one who waits for it is gone.
+        """
+        engine = self.classifier.engine
+        if engine.is_ready(model):
+            return
+        fetch = self._fetches.get(model.name)
+        if fetch is None or fetch.result.done():
+            fetch = self._fetches[model.name] = Fetch()
+            fetch.result = self._threads.submit(engine.fetch, model, fetch.report)
+        while not fetch.result.done():
+            report(fetch.part)
+            await asyncio.sleep(POLL_SECONDS)
+        fetch.result.result()
+
+
+class Fetch:
+    """A fetch that several wait for: how far it is, in 0-1, and in the end its result."""
+
+    def __init__(self) -> None:
+        self.part = 0.0
+        self.result: Future[Path]
+
+    def report(self, part: float) -> None:
+        self.part = part

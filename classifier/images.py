@@ -1,0 +1,132 @@
+"""The gallery, and the one place that turns untrusted bytes into an RGB picture."""
+
+import io
+from pathlib import Path
+
+import numpy
+from PIL import Image, ImageOps
+
+from classifier.errors import PictureError, UnknownNameError, show
+
+# Named one by one: Pillow knows many more formats, some of which start other programs.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+MOST_PIXELS = 64_000_000
+
+
+class Gallery:
+    """The pictures of a folder by file name; the folder is read anew at every question."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def names(self) -> list[str]:
+        """Names of the files that look like pictures, in order; none if there is no folder."""
+        try:
+            files = [file for file in self.folder.iterdir() if _looks_like_picture(file)]
+        except OSError:
+            return []
+        return sorted((file.name for file in files), key=lambda name: (name.casefold(), name))
+
+    def path(self, name: object) -> Path:
+        """The file that a name stands for.
+
+        Raises UnknownNameError for anything but one of `names()`, so that no path that
+        leads out of the folder is ever opened.
+        """
+        names = self.names()
+        if not names:
+            raise PictureError(self.emptiness())
+        if not isinstance(name, str) or name not in names:
+            raise UnknownNameError("picture", name, names)
+        return self.folder / name
+
+    def emptiness(self) -> str:
+        """What to tell someone who finds no pictures."""
+        state = "holds no pictures" if self.folder.is_dir() else "is not there"
+        kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        return (
+            f"The folder of pictures, {self.folder}, {state}; "
+            f"put pictures ({kinds}) there or name another folder in CLASSIFIER_IMAGES."
+        )
+
+
+def read(source: Path | bytes, name: str) -> Image.Image:
+    """A picture in RGB, upright, its transparent parts white.
+
+    Its size is checked before its pixels are decoded. Raises PictureError, which calls
+    the picture by `name`, if it cannot be read.
+    """
+    try:
+        with Image.open(
+            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
+        ) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            return _rgb(ImageOps.exif_transpose(picture))
+    # Pillow raises it too, or its warning where warnings are errors, by limits of its own.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise PictureError(
+            f"{show(name)} has too many pixels; "
+            f"at most {MOST_PIXELS // 1_000_000} million are read."
+        ) from None
+    except FileNotFoundError:
+        raise PictureError(f"There is no file {show(name)}; expected a picture.") from None
+    except IsADirectoryError:
+        raise PictureError(f"{show(name)} is a folder; expected a picture.") from None
+    except PermissionError:
+        raise PictureError(f"{show(name)} may not be read; expected a picture.") from None
+    # Decoders of damaged files raise nearly anything, struct.error and IndexError among it.
+    except Exception as error:
+        raise PictureError(
+            f"{show(name)} is not a picture that can be read, or it is damaged; "
+            f"expected one of {', '.join(FORMATS)}."
+        ) from error
+
+
+def _rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _eight_bits(picture)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert("RGB")
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """16-bit, 32-bit and float grayscale; Pillow's own conversion clips it to white."""
+    if picture.mode.startswith("I;16"):
+        # In place: a picture of few bytes can have so many pixels that every copy counts.
+        values = numpy.array(picture, dtype=numpy.float32)
+        values /= 257
+        return Image.fromarray(values.round(out=values).astype(numpy.uint8))
+    values = numpy.array(picture, dtype=numpy.float64)
+    finite = numpy.isfinite(values)
+    low = values.min(where=finite, initial=numpy.inf)
+    high = values.max(where=finite, initial=-numpy.inf)
+    if high <= low:
+        return Image.new("L", picture.size)
+    numpy.nan_to_num(values, copy=False, nan=low, posinf=high, neginf=low)
+    values -= low
+    values *= 255 / (high - low)
+    return Image.fromarray(values.round(out=values).astype(numpy.uint8))
+
+
+def _looks_like_picture(file: Path) -> bool:
+    return (
+        file.suffix.lower() in SUFFIXES
+        and not file.name.startswith(".")
+        and _is_text(file.name)
+        and file.is_file()
+    )
+
+
+def _is_text(name: str) -> bool:
+    """Whether a file name is valid Unicode; one that is not cannot be sent as JSON."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

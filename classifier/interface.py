@@ -1,0 +1,133 @@
+"""The page and its endpoints: layout, no logic."""
+
+import json
+from pathlib import Path
+
+import gradio
+
+from classifier import markup
+from classifier.blocks import Blocks
+from classifier.endpoints import Endpoints
+
+CSS = Path(__file__).with_name("page.css")
+THEME = gradio.themes.Default(
+    primary_hue="indigo",
+    neutral_hue="slate",
+    font=("system-ui", "sans-serif"),  # the system's own: nothing is loaded from elsewhere
+    font_mono=("ui-monospace", "monospace"),
+)
+
+# The component's value is the name of the picked picture; arrow keys are the browser's own.
+THUMBNAILS_SCRIPT = """
+const show = () => {
+  const choice = element.querySelector(`input[value="${CSS.escape(props.value ?? "")}"]`);
+  if (!choice) return;
+  choice.checked = true;
+  const strip = choice.closest(".thumbnails");
+  strip.scrollLeft = choice.parentElement.offsetLeft - strip.clientWidth / 2;
+};
+element.addEventListener("change", (event) => {
+  props.value = event.target.value;
+  trigger("input");
+});
+watch(["value", "choices"], show);
+show();
+"""
+INVITATION = "Press Classify to see the five likeliest labels."
+SAME = "name => name"
+ENABLE = "() => ({__type__: 'update', interactive: true})"
+DISABLE = "() => ({__type__: 'update', interactive: false})"
+
+
+def build(endpoints: Endpoints, concurrency: int) -> Blocks:
+    """The page. At most `concurrency` classifications run at once, whoever asks."""
+    gallery = endpoints.classifier.gallery
+    names = gallery.names()
+    models = list(endpoints.classifier.catalog)
+    first = names[0] if names else None
+
+    def refresh(name: str | None, chosen: str) -> tuple[gradio.Dropdown, gradio.HTML, str]:
+        """Pictures may have come and gone, and models been fetched, since the server started."""
+        names = gallery.names()
+        value = name if name in names else next(iter(names), None)
+        return (
+            gradio.Dropdown(names, value=value),
+            gradio.HTML(value, choices=markup.thumbnails(names)),
+            endpoints.describe(chosen),
+        )
+
+    page = Blocks(title="Image classifier", analytics_enabled=False)
+    with page:
+        gradio.Markdown("# Image classifier", elem_id="title")
+        with gradio.Row():
+            with gradio.Column():
+                picture = gradio.Dropdown(names, value=first, label="Picture")
+                preview = gradio.Image(
+                    first and str(gallery.path(first)),
+                    type="filepath",
+                    label="Preview",
+                    show_label=False,
+                    interactive=False,
+                    elem_id="preview",
+                    buttons=["fullscreen"],
+                )
+                thumbnails = gradio.HTML(
+                    first,
+                    html_template="${choices}",
+                    js_on_load=THUMBNAILS_SCRIPT,
+                    choices=markup.thumbnails(names),
+                    elem_id="thumbnails",
+                )
+                model = gradio.Dropdown(models, value=models[0], label="Model")
+                facts = gradio.HTML(endpoints.describe(models[0]), elem_id="facts")
+                with gradio.Row():
+                    classify = gradio.Button("Classify", variant="primary", scale=3)
+                    cancel = gradio.Button("Cancel", interactive=False, scale=1)
+            with gradio.Column():
+                answer = gradio.HTML(
+                    markup.note(INVITATION if names else gallery.emptiness()),
+                    elem_id="answer",
+                    container=True,
+                )
+
+        quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+        thumbnails.input(None, thumbnails, picture, js=SAME)
+        picture.change(None, picture, thumbnails, js=SAME)
+        picture.change(endpoints.preview, picture, preview, **quick)
+        model.change(endpoints.facts, model, facts, **quick)
+        for choice in (picture, model):
+            # An answer does not stand beside a question that it does not answer.
+            choice.change(None, None, answer, js=f"() => {json.dumps(markup.note(INVITATION))}")
+        page.load(refresh, [picture, model], [picture, thumbnails, facts], **quick)
+
+        classify.click(None, None, cancel, js=ENABLE)
+        ready = classify.click(
+            endpoints.fetch,
+            model,
+            facts,
+            show_progress_on=answer,
+            # Unlimited: someone who waits for a download holds up no one with a model at hand.
+            concurrency_id="fetch",
+            concurrency_limit=None,
+            api_visibility="private",
+        )
+        done = ready.success(
+            endpoints.answer,
+            [picture, model],
+            answer,
+            concurrency_id="inference",
+            concurrency_limit=concurrency,
+            api_visibility="private",
+        )
+        for end in (ready.failure, done.then):
+            end(None, None, cancel, js=DISABLE)
+        cancel.click(None, None, cancel, js=DISABLE, cancels=[ready, done])
+
+        gradio.api(
+            endpoints.classify,
+            api_name="classify",
+            concurrency_id="inference",
+            concurrency_limit=concurrency,
+        )
+        gradio.api(endpoints.info, api_name="info", queue=False)
+    return page

@@ -1,0 +1,121 @@
+"""A picture and a model go in, the five likeliest labels come out."""
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+import torch
+
+from classifier import catalog, images
+from classifier.catalog import Catalog, Model
+from classifier.engine import Engine
+from classifier.errors import UnknownNameError
+from classifier.images import Gallery
+from classifier.settings import Settings, processors
+from classifier.weights import Store
+
+TOP = 5
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A label and its probability in 0-1."""
+
+    label: str
+    probability: float
+
+
+class PredictionRecord(TypedDict):
+    """A prediction as JSON."""
+
+    model: str
+    image: str
+    predictions: list[dict[str, Any]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The likeliest labels, the first the likeliest. `seconds` leaves out waiting and loading."""
+
+    model: str
+    image: str
+    predictions: tuple[Guess, ...]
+    seconds: float
+    device: str
+
+    def record(self) -> PredictionRecord:
+        """The prediction as programs get it."""
+        return {
+            "model": self.model,
+            "image": self.image,
+            "predictions": [asdict(guess) for guess in self.predictions],
+            "seconds": round(self.seconds, 4),
+        }
+
+
+class Classifier:
+    """Answers questions about the pictures of a gallery and about any other file.
+
+    Questions are put with `submit`; threads of the classifier's own take them up, so
+    that never more than `concurrency` run at once, whatever becomes of those who asked.
+    """
+
+    def __init__(
+        self, models: Catalog, engine: Engine, gallery: Gallery, concurrency: int, processors: int
+    ) -> None:
+        self.catalog = models
+        self.engine = engine
+        self.gallery = gallery
+        self._threads = ThreadPoolExecutor(
+            concurrency,
+            "inference",
+            # torch keeps this number for each thread, so each sets its share.
+            initializer=torch.set_num_threads,
+            initargs=(max(1, processors // concurrency),),
+        )
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Classifier":
+        """Raises SettingError if a model or the device is not there."""
+        return cls(
+            catalog.load(settings.models),
+            Engine(settings.device, Store(settings.cache / "weights")),
+            Gallery(settings.images),
+            settings.concurrency,
+            processors(),
+        )
+
+    def model(self, name: object) -> Model:
+        """A model on offer. Raises UnknownNameError for any other name."""
+        if not isinstance(name, str) or name not in self.catalog:
+            raise UnknownNameError("model", name, self.catalog)
+        return self.catalog[name]
+
+    def submit(self, source: Path | bytes, name: str, model: Model) -> "Future[Prediction]":
+        """`classify` in its turn. Cancelled before then, it never runs."""
+        return self._threads.submit(self.classify, source, name, model)
+
+    def classify(self, source: Path | bytes, name: str, model: Model) -> Prediction:
+        """The five likeliest labels of a picture, which the answer calls by `name`.
+
+        Raises PictureError if the picture cannot be read and WeightsError if the
+        model's weights cannot be had.
+        """
+        self.engine.load(model)
+        start = time.perf_counter()
+        pixels = model.preprocess(images.read(source, name)).unsqueeze(0)
+        probabilities = self.engine.run(model, pixels)[0]
+        values, places = torch.topk(probabilities, TOP)
+        return Prediction(
+            model=model.name,
+            image=name,
+            predictions=tuple(
+                Guess(model.labels[place], value)
+                for place, value in zip(places.tolist(), values.tolist(), strict=True)
+            ),
+            seconds=time.perf_counter() - start,
+            device=self.engine.device.type,
+        )

@@ -1,0 +1,119 @@
+"""What can be set from outside, read once from an environment that is passed in."""
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from classifier.errors import SettingError
+
+Value = TypeVar("Value")
+
+PROJECT = Path(__file__).resolve().parent.parent
+DEVICES = ("auto", "cpu", "cuda")
+MODELS = (
+    "tiny",
+    "resnet18",
+    "alexnet",
+    "vgg16",
+    "inception_v3",
+    "resnet50",
+    "mobilenet_v3_large",
+    "efficientnet_v2_s",
+    "convnext_tiny",
+    "vit_b_16",
+)
+
+
+def default_cache() -> Path:
+    """Where fetched files are kept by default; a user without a home has the temporary folder."""
+    try:
+        return Path.home() / ".cache" / "image-classifier"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "image-classifier"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each."""
+
+    images: Path = PROJECT / "images"
+    models: tuple[str, ...] = MODELS
+    device: str = "auto"
+    concurrency: int = 1
+    queue_size: int = 100
+    delay_seconds: float = 0.0
+    cache: Path = field(default_factory=default_cache)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
+        """The settings that variables named CLASSIFIER_… give, defaults for the rest.
+
+        Raises SettingError if one has a value that cannot be used.
+        """
+
+        def read(
+            name: str, convert: Callable[[str], Value], default: Value, expected: str
+        ) -> Value:
+            variable = f"CLASSIFIER_{name}"
+            text = environment.get(variable, "").strip()
+            if not text:
+                return default
+            try:
+                return convert(text)
+            except ValueError:
+                raise SettingError(variable, text, expected) from None
+
+        return cls(
+            images=read("IMAGES", _folder, cls.images, "a folder of pictures"),
+            models=read("MODELS", _names, cls.models, "names of models, separated by commas"),
+            device=read("DEVICE", _device, cls.device, "one of " + ", ".join(DEVICES)),
+            concurrency=read("CONCURRENCY", _count, processors(), "a whole number from 1 up"),
+            queue_size=read("QUEUE_SIZE", _count, cls.queue_size, "a whole number from 1 up"),
+            delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
+            cache=read("CACHE", _folder, default_cache(), "a folder"),
+        )
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _folder(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:  # ~name of nobody
+        raise ValueError from error
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise ValueError
+    return names
+
+
+def _device(text: str) -> str:
+    if text not in DEVICES:
+        raise ValueError
+    return text
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError
+    return seconds

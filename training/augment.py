@@ -1,0 +1,45 @@
+"""Random views of a batch of pictures, made on whatever device it is on."""
+
+import math
+import random
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+# ImageNet's channel means and deviations, as torchvision's own weights use them.
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """uint8 (N, 3, height, width) to what the network takes, same shape, float."""
+    mean = torch.tensor(MEAN, device=pixels.device).view(3, 1, 1) * 255
+    deviation = torch.tensor(DEVIATION, device=pixels.device).view(3, 1, 1) * 255
+    return ((pixels.float() - mean) / deviation).contiguous(memory_format=torch.channels_last)
+
+
+def random_view(pixels: Tensor, size: int, smallest: float, chance: random.Random) -> Tensor:
+    """Random-resized crops, half of them mirrored, of uint8 (N, 3, height, width).
+
+    The crop's area and shape are drawn once for the whole batch, its place for each
+    picture: one resize serves them all, which costs a tenth of one for each.
+    """
+    count, _, height, width = pixels.shape
+    area = chance.uniform(smallest, 1.0)
+    ratio = math.exp(chance.uniform(-math.log(4 / 3), math.log(4 / 3)))
+    tall = min(height, round(height * math.sqrt(area / ratio)))
+    wide = min(width, round(width * math.sqrt(area * ratio)))
+    device = pixels.device
+    top = torch.randint(height - tall + 1, (count, 1), device=device)
+    left = torch.randint(width - wide + 1, (count, 1), device=device)
+    rows = top + torch.arange(tall, device=device)
+    columns = left + torch.arange(wide, device=device)
+    mirrored = torch.rand(count, 1, device=device) < 0.5
+    columns = torch.where(mirrored, columns.flip(1), columns)
+    picture = torch.arange(count, device=device).view(-1, 1, 1)
+    cropped = pixels.permute(0, 2, 3, 1)[picture, rows[:, :, None], columns[:, None, :]]
+    channels_first = cropped.permute(0, 3, 1, 2)
+    if device.type != "cpu":  # the antialiased uint8 kernel is the processor's alone
+        channels_first = channels_first.float()
+    return interpolate(channels_first, (size, size), mode="bilinear", antialias=True)
