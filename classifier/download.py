@@ -44,7 +44,7 @@ def download(url: str, path: Path, size: int, stall_seconds: float, report: Repo
         raise DownloadError(f"the server answered {error.response.status_code}") from error
     except httpx.TimeoutException as error:
         raise DownloadError("the server stopped answering") from error
-    except httpx.RemoteProtocolError as error:
+    except (httpx.RemoteProtocolError, httpx.ReadError) as error:
         raise DownloadError("the connection broke before the whole file was here") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise DownloadError(f"no connection ({error})") from error

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from gradio.route_utils import FnIndexInferError
 from PIL import ImageOps
 
-from classifier import images, interface
+from classifier import cancellation, images, interface
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
@@ -51,7 +51,7 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
         footer_links=["api", "settings"],
         prevent_thread_lock=not wait,
         app_kwargs={
-            "routes": [thumbnails(Gallery(settings.images))],
+            "routes": [thumbnails(Gallery(settings.images)), cancellation.route(page)],
             "exception_handlers": refusals(page),
         },
         allowed_paths=[],

@@ -72,7 +72,7 @@ class Store:
         return path
 
     def _turn(self, source: Source, report: Report) -> AbstractContextManager[object]:
-        """The lock of a file, held until the context ends; shows the holder's progress while it waits."""
+        """The lock of a file, held for a context; shows the holder's progress meanwhile."""
         path = self.path(source)
         lock = FileLock(f"{path}.lock")
         while True:

@@ -1,0 +1,158 @@
+"""The real server, in a process of its own, for tests that ask it things."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import chromium
+
+PROJECT = Path(__file__).resolve().parent.parent
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs: its address, the file of its log, the folder of its pictures."""
+
+    address: str
+    log: Path
+    images: Path
+    cache: Path
+
+    def client(self) -> Client:
+        return Client(self.address, verbose=False)
+
+    def call(self, endpoint: str, data: object) -> httpx.Response:
+        """What curl does: the answer to the POST that puts a question."""
+        return httpx.post(f"{self.address}/gradio_api/call/{endpoint}", json={"data": data})
+
+    def result(self, endpoint: str, event: str) -> tuple[str, str]:
+        """The event that ends a call, and its data as it came."""
+        answer = httpx.get(f"{self.address}/gradio_api/call/{endpoint}/{event}", timeout=60)
+        found = re.findall(r"^event: (\w+)\ndata: (.*)$", answer.text, re.MULTILINE)
+        kind, data = found[-1]
+        return kind, data
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """This process's own, less its settings for the app, plus those given."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CLASSIFIER_", "GRADIO_"))
+    }
+    return kept | {name: str(value) for name, value in settings.items()}
+
+
+@contextmanager
+def serve(
+    folder: Path,
+    *,
+    images: Path | None = None,
+    command: Sequence[str] = ("app.py",),
+    **settings: object,
+) -> Iterator[Server]:
+    """Starts the app, waits until it answers, and ends it afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
+    images = images or PROJECT / "images"
+    cache = folder / "cache"
+    log = folder / "log.txt"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=PROJECT,
+            env=environment(
+                CLASSIFIER_IMAGES=images,
+                CLASSIFIER_CACHE=cache,
+                GRADIO_SERVER_PORT=port,
+                GRADIO_TEMP_DIR=folder / "temporary",
+                **settings,
+            ),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        server = Server(f"http://127.0.0.1:{port}", log, images, cache)
+        _wait_until_it_answers(server, process)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]") -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            break
+        try:
+            httpx.get(f"{server.address}/config").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError(f"The server did not start:\n{server.log.read_text()}")
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Fails unless the condition comes true in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"it did not come about within {seconds} s"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app as it comes, with the pictures of the repository."""
+    with serve(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One job at a time, each held for a second, six waiting."""
+    with serve(
+        tmp_path_factory.mktemp("slow-server"),
+        CLASSIFIER_CONCURRENCY=1,
+        CLASSIFIER_DELAY_SECONDS=1,
+        CLASSIFIER_QUEUE_SIZE=6,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium that calls nobody of its own accord."""
+    path = chromium.find()
+    assert path, "no browser is here: run python -m tests.chromium"
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield opened
+        opened.close()

@@ -1,0 +1,135 @@
+import pytest
+
+from classifier import errors
+from classifier.errors import (
+    ClassifierError,
+    InputError,
+    PictureError,
+    SettingError,
+    UnknownNameError,
+    WeightsError,
+    offer,
+    show,
+)
+
+MANY = [f"model_{number:02}" for number in range(40)]
+
+
+def test_setting_error_names_variable_value_and_expectation() -> None:
+    error = SettingError("CLASSIFIER_DEVICE", "gpu", "cpu or cuda")
+
+    assert str(error) == "CLASSIFIER_DEVICE is 'gpu'; expected cpu or cuda."
+
+
+@pytest.mark.parametrize(
+    ("name", "valid", "text"),
+    [
+        ("dog", ["a.jpg", "b.jpg"], "No picture is called 'dog'; valid: a.jpg, b.jpg."),
+        (None, ["a.jpg"], "No picture is called None; valid: a.jpg."),
+        ([], ["a.jpg"], "No picture is called []; valid: a.jpg."),
+        ("", ["a.jpg"], "No picture is called ''; valid: a.jpg."),
+        ("dog", [], "No picture is called 'dog'; there are none."),
+        (
+            "model_7",
+            MANY,
+            "No picture is called 'model_7'; the nearest of 40 valid names: "
+            "model_37, model_27, model_17.",
+        ),
+        (
+            "zzz",
+            MANY,
+            "No picture is called 'zzz'; 40 names are valid, among them "
+            + ", ".join(MANY[:12])
+            + ".",
+        ),
+        (
+            ["model_07"],
+            MANY,
+            "No picture is called ['model_07']; 40 names are valid, among them "
+            + ", ".join(MANY[:12])
+            + ".",
+        ),
+    ],
+)
+def test_unknown_name_error_shows_the_name_and_valid_ones(
+    name: object, valid: list[str], text: str
+) -> None:
+    assert str(UnknownNameError("picture", name, valid)) == text
+
+
+@pytest.mark.parametrize(("count", "listed"), [(1, True), (12, True), (13, False), (40, False)])
+def test_valid_names_are_listed_in_full_only_while_few(count: int, listed: bool) -> None:
+    text = offer("nothing like it", MANY[:count])
+
+    assert text.startswith("valid: ") == listed
+    assert (", ".join(MANY[:count]) in text) == listed
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("resnet19", "resnet18"), ("efficientnetv2s", "efficientnet_v2_s"), ("ViT_b_16", "vit_b_16")],
+)
+def test_nearest_name_is_offered_among_many(wrong: str, right: str) -> None:
+    valid = [*MANY, "resnet18", "efficientnet_v2_s", "vit_b_16"]
+
+    assert right in offer(wrong, valid).removeprefix("the nearest of 43 valid names: ").split(", ")
+
+
+class Verbose:
+    def __repr__(self) -> str:
+        return "first\nsecond\r\nthird\u2028fourth"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("name", "'name'"),
+        ("it's", '"it\'s"'),
+        ("a\nb\r\tc", r"'a\nb\r\tc'"),
+        ("\x1b[31mred\x00", r"'\x1b[31mred\x00'"),
+        ("right\u202eleft\u2028line", r"'right\u202eleft\u2028line'"),
+        ("\udcff", r"'\udcff'"),
+        (b"bytes\n", r"b'bytes\n'"),
+        ("Ärger", "'Ärger'"),
+        (3, "3"),
+        (float("nan"), "nan"),
+        (Verbose(), "first second third fourth"),
+    ],
+)
+def test_value_is_shown_on_one_line(value: object, shown: str) -> None:
+    assert show(value) == shown
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, b"x" * 10_000, list(range(10_000)), "\n" * 79])
+def test_long_value_is_shortened(value: object) -> None:
+    shown = show(value)
+
+    assert len(shown) == 80
+    assert shown[:79] == repr(value)[:79]
+    assert shown.endswith("…")
+
+
+def test_value_that_just_fits_is_shown_whole() -> None:
+    assert show("x" * 78) == "'" + "x" * 78 + "'"
+
+
+def test_valid_name_with_control_characters_is_quoted() -> None:
+    assert offer("c", ["a.jpg", "b\n.jpg"]) == r"valid: a.jpg, 'b\n.jpg'"
+
+
+@pytest.mark.parametrize("kind", [PictureError, UnknownNameError])
+def test_callers_mistakes_are_input_errors(kind: type[Exception]) -> None:
+    assert issubclass(kind, InputError)
+
+
+@pytest.mark.parametrize("kind", [SettingError, WeightsError])
+def test_troubles_of_the_machine_are_not_input_errors(kind: type[Exception]) -> None:
+    assert not issubclass(kind, InputError)
+
+
+def test_every_error_has_the_one_base() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    raised = [kind for kind in kinds if issubclass(kind, Exception)]
+
+    assert len(raised) >= 6
+    assert all(issubclass(kind, ClassifierError) for kind in raised)

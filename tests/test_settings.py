@@ -1,0 +1,137 @@
+import os
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import pytest
+
+from classifier.errors import SettingError
+from classifier.settings import DEVICES, MODELS, PROJECT, Settings
+
+COUNT = "a whole number from 1 up"
+SECONDS = "seconds, 0 or more"
+DEVICE = "one of auto, cpu, cuda"
+NAMES = "names of models, separated by commas"
+
+
+def test_empty_environment_gives_defaults() -> None:
+    settings = Settings.from_environment({})
+
+    assert settings == Settings(
+        images=PROJECT / "images",
+        models=MODELS,
+        device="auto",
+        concurrency=len(os.sched_getaffinity(0)),
+        queue_size=100,
+        delay_seconds=0.0,
+        cache=Path.home() / ".cache" / "image-classifier",
+    )
+
+
+def test_the_courses_models_are_on_offer_behind_the_bundled_one() -> None:
+    assert MODELS[:5] == ("tiny", "resnet18", "alexnet", "vgg16", "inception_v3")
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "field", "value"),
+    [
+        ("IMAGES", "/data/pictures", "images", Path("/data/pictures")),
+        ("IMAGES", "pictures", "images", Path.cwd() / "pictures"),
+        ("IMAGES", "~", "images", Path.home()),
+        ("IMAGES", "~/my pictures", "images", Path.home() / "my pictures"),
+        ("CACHE", "~/models", "cache", Path.home() / "models"),
+        ("CACHE", "/var/cache/models", "cache", Path("/var/cache/models")),
+        ("MODELS", "resnet18", "models", ("resnet18",)),
+        ("MODELS", "vgg16,tiny", "models", ("vgg16", "tiny")),
+        ("MODELS", " vgg16 ,, tiny , ", "models", ("vgg16", "tiny")),
+        ("MODELS", "tiny,vgg16,tiny, vgg16", "models", ("tiny", "vgg16")),
+        *(("DEVICE", device, "device", device) for device in DEVICES),
+        ("CONCURRENCY", "3", "concurrency", 3),
+        ("CONCURRENCY", " 1 ", "concurrency", 1),
+        ("QUEUE_SIZE", "1", "queue_size", 1),
+        ("QUEUE_SIZE", "5000", "queue_size", 5000),
+        ("DELAY_SECONDS", "0", "delay_seconds", 0.0),
+        ("DELAY_SECONDS", "2.5", "delay_seconds", 2.5),
+        ("DELAY_SECONDS", "1e-3", "delay_seconds", 0.001),
+    ],
+)
+def test_good_value_sets_its_field_and_no_other(
+    variable: str, text: str, field: str, value: object
+) -> None:
+    settings = Settings.from_environment({f"CLASSIFIER_{variable}": text})
+
+    assert getattr(settings, field) == value
+    unset = Settings.from_environment({})
+    changed = {
+        name for name in vars(unset) if getattr(settings, name) != getattr(unset, name)
+    }
+    assert changed <= {field}
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["IMAGES", "MODELS", "DEVICE", "CONCURRENCY", "QUEUE_SIZE", "DELAY_SECONDS", "CACHE"],
+)
+@pytest.mark.parametrize("blank", ["", " ", "\t\n"])
+def test_blank_value_counts_as_unset(variable: str, blank: str) -> None:
+    settings = Settings.from_environment({f"CLASSIFIER_{variable}": blank})
+
+    assert settings == Settings.from_environment({})
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "expected"),
+    [
+        *(("CONCURRENCY", text, COUNT) for text in ("0", "-1", "1.5", "2.0", "1e3", "two", "1,2")),
+        *(("QUEUE_SIZE", text, COUNT) for text in ("0", "-100", "0.5", "inf", "nan", "ten")),
+        *(
+            ("DELAY_SECONDS", text, SECONDS)
+            for text in ("-1", "-0.001", "nan", "inf", "-inf", "1e999", "soon", "1 s", "1,5")
+        ),
+        *(("DEVICE", text, DEVICE) for text in ("gpu", "CPU", "cuda:0", "cpu,cuda")),
+        *(("MODELS", text, NAMES) for text in (",", ", ,")),
+        ("IMAGES", "~nobody-has-this-name/pictures", "a folder of pictures"),
+        ("CACHE", "~nobody-has-this-name", "a folder"),
+    ],
+)
+def test_bad_value_is_named_with_its_variable_and_what_was_expected(
+    variable: str, text: str, expected: str
+) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environment({f"CLASSIFIER_{variable}": text})
+
+    assert str(caught.value) == f"CLASSIFIER_{variable} is '{text}'; expected {expected}."
+
+
+def test_variables_of_other_programs_are_ignored() -> None:
+    others = {"CONCURRENCY": "no", "CLASSIFIER": "no", "CLASSIFIER_COLOUR": "no"}
+
+    assert Settings.from_environment(others) == Settings.from_environment({})
+
+
+def test_nothing_but_the_environment_passed_in_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLASSIFIER_QUEUE_SIZE", "7")
+
+    assert Settings.from_environment({}).queue_size == 100
+
+
+def test_settings_made_without_an_environment_have_a_real_cache_folder() -> None:
+    assert Settings().cache == Path.home() / ".cache" / "image-classifier"
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings: Any = Settings()
+
+    with pytest.raises(AttributeError, match="cannot assign to field 'device'"):
+        settings.device = "cpu"
+
+
+def test_user_without_a_home_gets_a_cache_in_the_temporary_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # of whom the system knows nothing
+
+    assert Settings.from_environment({}).cache == Path(gettempdir()) / "image-classifier"
+    elsewhere = Settings.from_environment({"CLASSIFIER_CACHE": "/var/cache/models"})
+    assert elsewhere.cache == Path("/var/cache/models")
