@@ -1,0 +1,307 @@
+"""The page in a real browser, as someone meets it who has never seen it."""
+
+import hashlib
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page, expect
+from torchvision.models import resnet18
+
+from tests.file_server import FileServer, serving
+from tests.serving import PROJECT, Server, serve
+
+PICTURES = sorted(path.name for path in (PROJECT / "images").glob("*.jpg"))
+PHOTOS = PROJECT.parent / "shared" / "data" / "photos"
+WIDE = (1280, 800)
+PHONE = (390, 844)
+
+
+@contextmanager
+def opened(
+    browser: Browser, server: Server, size: tuple[int, int] = WIDE, scheme: str = "light"
+) -> Iterator[Page]:
+    """The page, loaded; no error may have come up in it when the test is done."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(server.address)
+    expect(page.locator(".thumbnails input:checked")).to_have_count(1)
+    yield page
+    context.close()
+    assert errors == []
+
+
+def labels(page: Page) -> list[str]:
+    return page.locator("table.answer tbody th").all_inner_texts()
+
+
+def test_the_first_click_gives_the_five_that_a_program_gets(
+    browser: Browser, server: Server
+) -> None:
+    record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+    with opened(browser, server) as page:
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer tbody tr")).to_have_count(5)
+
+        assert labels(page) == [guess["label"] for guess in record["predictions"]]
+        rows = page.locator("table.answer tbody tr").all()
+        assert [row.locator("td").first.inner_text() for row in rows] == list("12345")
+        shown = [row.locator("td").last.inner_text() for row in rows]
+        expected = [f"{guess['probability'] * 100:.1f} %" for guess in record["predictions"]]
+        assert shown == expected
+        widths = page.locator(".bar").evaluate_all(
+            "bars => bars.map(bar => parseFloat(getComputedStyle(bar, '::before').width))"
+        )
+        assert widths == sorted(widths, reverse=True)
+        how = page.locator(".how").inner_text()
+        assert re.fullmatch(rf"{re.escape(PICTURES[0])} · tiny · [\d.]+ m?s · (CPU|GPU)", how)
+
+
+def test_thumbnails_dropdown_and_preview_show_the_same_picture(
+    browser: Browser, server: Server
+) -> None:
+    with opened(browser, server) as page:
+        expect(page.locator(".thumbnails img")).to_have_count(len(PICTURES))
+        page.locator(".thumbnails label").nth(1).click()
+
+        expect(page.get_by_label("Picture", exact=True)).to_have_value(PICTURES[1])
+        expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[1]))
+
+        page.get_by_label("Picture", exact=True).click()
+        page.get_by_role("option", name=PICTURES[2], exact=True).click()
+        expect(page.locator(".thumbnails input:checked")).to_have_value(PICTURES[2])
+        expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[2]))
+        loaded = page.locator("#preview img, .thumbnails label:nth-child(-n+4) img").evaluate_all(
+            "pictures => pictures.map(picture => picture.naturalWidth > 0)"
+        )
+        assert all(loaded)
+
+
+def test_an_answer_does_not_outlive_its_question(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer")).to_be_visible()
+        page.locator(".thumbnails label").nth(1).click()
+
+        expect(page.locator("table.answer")).to_have_count(0)
+        expect(page.get_by_text("Press Classify")).to_be_visible()
+
+
+def test_a_keyboard_is_enough(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.name") == "thumbnail":
+                break
+        page.keyboard.press("ArrowRight")
+        expect(page.get_by_label("Picture", exact=True)).to_have_value(PICTURES[1])
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.innerText") == "Classify":
+                break
+        page.keyboard.press("Enter")
+
+        expect(page.locator("table.answer caption")).to_contain_text(PICTURES[1])
+
+
+def test_the_place_in_the_queue_shows_while_a_job_waits(
+    browser: Browser, slow_server: Server
+) -> None:
+    client = slow_server.client()
+    with opened(browser, slow_server) as page:
+        jobs = [client.submit(PICTURES[0], "tiny", api_name="/classify") for _ in range(3)]
+        page.get_by_role("button", name="Classify").click()
+
+        expect(page.locator("#answer")).to_contain_text(re.compile(r"queue: \d/\d"))
+        expect(page.locator("table.answer")).to_be_visible(timeout=20_000)
+        for job in jobs:
+            job.result(timeout=20)
+
+
+def test_a_job_can_be_cancelled(browser: Browser, slow_server: Server) -> None:
+    with opened(browser, slow_server) as page:
+        cancel = page.get_by_role("button", name="Cancel")
+        expect(cancel).to_be_disabled()
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("#answer")).to_contain_text("processing")
+        cancel.click()
+
+        expect(cancel).to_be_disabled()
+        expect(page.locator("#answer")).not_to_contain_text("processing")
+        page.wait_for_timeout(1500)  # longer than the job is held
+        expect(page.locator("table.answer")).to_have_count(0)
+        expect(page.get_by_test_id("toast-body")).to_have_count(0)
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer")).to_be_visible(timeout=20_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_it_fits_the_screen_and_can_be_read(
+    browser: Browser, server: Server, size: tuple[int, int], scheme: str
+) -> None:
+    with opened(browser, server, size, scheme) as page:
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer")).to_be_visible()
+
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        button = page.get_by_role("button", name="Classify").bounding_box()
+        answer = page.locator("table.answer").bounding_box()
+        assert button and answer
+        if size == PHONE:
+            assert 0 < answer["y"] - (button["y"] + button["height"]) < 150
+        else:
+            assert button["y"] + button["height"] < size[1]
+            assert answer["x"] > button["x"] + button["width"]
+        for text in ["#title h1", ".facts", "table.answer th", "table.answer td", ".how"]:
+            assert contrast(page, text) >= 4.5, text
+
+
+def contrast(page: Page, selector: str) -> float:
+    """The contrast of a text with what is painted behind it, by WCAG 2's formula."""
+    value: float = page.locator(selector).first.evaluate(
+        """element => {
+            const numbers = colour => {
+                const canvas = document.createElement("canvas").getContext("2d");
+                canvas.fillStyle = colour;
+                canvas.fillRect(0, 0, 1, 1);
+                return [...canvas.getImageData(0, 0, 1, 1).data];
+            };
+            const light = ([red, green, blue]) => [red, green, blue]
+                .map(part => part / 255)
+                .map(part => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+                .reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+            let behind = element;
+            while (numbers(getComputedStyle(behind).backgroundColor)[3] < 255)
+                behind = behind.parentElement;
+            const both = [getComputedStyle(element).color, getComputedStyle(behind).backgroundColor]
+                .map(numbers).map(light).sort((a, b) => b - a);
+            return (both[0] + 0.05) / (both[1] + 0.05);
+        }"""
+    )
+    return value
+
+
+def test_nothing_is_loaded_from_elsewhere(browser: Browser, server: Server) -> None:
+    hosts = set()
+    context = browser.new_context()
+    page = context.new_page()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    page.goto(server.address)
+    expect(page.locator(".thumbnails img").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    context.close()
+
+    assert hosts == {"127.0.0.1"}
+
+
+def test_the_endpoints_are_described_on_the_page(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        page.get_by_role("button", name="Use via API").click()
+
+        expect(page.get_by_text("The five likeliest labels of a picture")).to_be_visible()
+        expect(page.get_by_text("Name of a picture in the gallery")).to_be_visible()
+
+
+def test_pictures_that_come_later_are_offered(browser: Browser, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    with serve(tmp_path / "server", images=images) as server:
+        context = browser.new_context()
+        page = context.new_page()
+        page.goto(server.address)
+        expect(page.get_by_text(f"{images}, holds no pictures")).to_be_visible()
+        page.get_by_role("button", name="Classify").click()
+        expect(page.get_by_test_id("toast-body")).to_contain_text("holds no pictures")
+
+        shutil.copy(PROJECT / "images" / PICTURES[0], images / "new.jpg")
+        page.reload()
+        expect(page.get_by_label("Picture", exact=True)).to_have_value("new.jpg")
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer caption")).to_contain_text("new.jpg")
+        context.close()
+        assert "Traceback" not in server.log.read_text()
+
+
+def test_a_photograph_is_classified(browser: Browser, tmp_path: Path) -> None:
+    if not PHOTOS.is_dir():
+        pytest.skip("../shared/data/photos is not here")
+    with serve(tmp_path, images=PHOTOS) as server, opened(browser, server) as page:
+        page.get_by_label("Picture", exact=True).fill("goldfish")
+        page.get_by_role("option", name="n01443537_goldfish.jpg").click()
+        page.get_by_role("button", name="Classify").click()
+
+        expect(page.locator("table.answer caption")).to_contain_text("goldfish")
+        assert "goldfish" in labels(page)
+
+
+@pytest.fixture(scope="module")
+def weights() -> bytes:
+    content = io.BytesIO()
+    torch.save(resnet18(weights=None).state_dict(), content)
+    return content.getvalue()
+
+
+@pytest.fixture
+def files() -> Iterator[FileServer]:
+    with serving() as server:
+        yield server
+
+
+def test_a_model_is_fetched_when_first_used(
+    browser: Browser, files: FileServer, weights: bytes, tmp_path: Path
+) -> None:
+    digest = hashlib.sha256(weights).hexdigest()
+    files.files, files.pause = {"/resnet18.pth": weights}, 0.3
+    command = ("-m", "tests.served", files.address("/resnet18.pth"), digest[:8])
+    with serve(tmp_path, command=command) as server, opened(browser, server) as page:
+        choose(page, "resnet18")
+        expect(page.locator(".facts")).to_contain_text("1,000 labels")
+        expect(page.locator(".facts")).to_contain_text("fetched when first used")
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("#answer")).to_contain_text("Fetching resnet18, 45 MB")
+
+        # Someone else's question to a model that is here does not wait for the download.
+        other = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+        assert other["model"] == "tiny"
+        expect(page.locator("table.answer")).to_have_count(0)
+
+        expect(page.locator("table.answer")).to_be_visible(timeout=20_000)
+        expect(page.locator(".facts")).to_contain_text("ready")
+        expect(page.locator(".how")).to_contain_text("resnet18")
+        assert files.requests["/resnet18.pth"] == 1
+
+
+def test_a_download_that_fails_is_explained_and_harms_nothing(
+    browser: Browser, files: FileServer, tmp_path: Path
+) -> None:
+    files.files = {"/resnet18.pth": b"not the weights"}
+    command = ("-m", "tests.served", files.address("/resnet18.pth"), "0" * 8)
+    with serve(tmp_path, command=command) as server, opened(browser, server) as page:
+        choose(page, "resnet18")
+        page.get_by_role("button", name="Classify").click()
+        toast = page.get_by_test_id("toast-body")
+        expect(toast).to_contain_text("Could not fetch resnet18.pth")
+        expect(toast).to_contain_text(f"{server.cache}/weights/resnet18.pth by hand")
+        expect(page.get_by_role("button", name="Cancel")).to_be_disabled()
+
+        choose(page, "tiny")
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer")).to_be_visible()
+        assert "Traceback" not in server.log.read_text()
+
+
+def choose(page: Page, model: str) -> None:
+    page.get_by_label("Model").click()
+    page.get_by_role("option", name=model, exact=True).click()
