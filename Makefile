@@ -26,7 +26,7 @@ check: .venv/installed-for-tests
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-for-tests: .venv/bin/python requirements.txt requirements-dev.txt
+.venv/installed-for-tests: .venv/bin/python requirements.txt requirements-dev.txt training/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ .venv/installed
 

@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -53,7 +53,10 @@ class Prediction:
         return {
             "model": self.model,
             "image": self.image,
-            "predictions": [asdict(guess) for guess in self.predictions],
+            "predictions": [
+                {"label": guess.label, "probability": round(guess.probability, 6)}
+                for guess in self.predictions
+            ],
             "seconds": round(self.seconds, 4),
         }
 

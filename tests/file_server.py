@@ -39,7 +39,7 @@ def serving() -> Iterator[FileServer]:
 class _Handler(BaseHTTPRequestHandler):
     server: FileServer
 
-    def do_GET(self) -> None:  # noqa: N802  (the standard library's name)
+    def do_GET(self) -> None:
         self.server.requests[self.path] += 1
         content = self.server.files.get(self.path)
         if content is None:

@@ -27,9 +27,7 @@ class MeanColour(nn.Module):
         return scores
 
 
-def small(
-    folder: Path, name: str = "small", build: Callable[[], nn.Module] = MeanColour
-) -> Model:
+def small(folder: Path, name: str = "small", build: Callable[[], nn.Module] = MeanColour) -> Model:
     """A model with weights in a file of the folder; all small models have the same."""
     file = folder / f"{name}.pth"
     torch.manual_seed(1)

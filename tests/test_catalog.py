@@ -238,7 +238,7 @@ def test_program_in_a_file_of_weights_is_not_run(
     monkeypatch.chdir(tmp_path)
     torch.save({"weight": Trap()}, "net.pth")
 
-    with pytest.raises(Exception, match="[Ww]eights.only"):
+    with pytest.raises(Exception, match=r"[Ww]eights.only"):
         catalog.published("resnet18").read(Path("net.pth"))
 
     assert not Path("trap-was-sprung").exists()

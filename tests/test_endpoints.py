@@ -101,9 +101,7 @@ def test_an_unknown_endpoint_is_answered_with_the_valid_ones(server: Server, pat
     answer = httpx.post(f"{server.address}/gradio_api/{path}", json={"data": []})
 
     assert answer.status_code == 404
-    assert answer.json()["detail"] == (
-        "No endpoint is called '/nothing'; valid: /classify, /info."
-    )
+    assert answer.json()["detail"] == ("No endpoint is called '/nothing'; valid: /classify, /info.")
 
 
 @pytest.mark.parametrize(

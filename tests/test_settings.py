@@ -62,9 +62,7 @@ def test_good_value_sets_its_field_and_no_other(
 
     assert getattr(settings, field) == value
     unset = Settings.from_environment({})
-    changed = {
-        name for name in vars(unset) if getattr(settings, name) != getattr(unset, name)
-    }
+    changed = {name for name in vars(unset) if getattr(settings, name) != getattr(unset, name)}
     assert changed <= {field}
 
 

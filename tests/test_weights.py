@@ -155,9 +155,7 @@ def test_server_is_given_up_after_the_stall_seconds(
     assert 0.3 <= time.monotonic() - start < 5
 
 
-def test_eight_callers_at_once_make_one_request(
-    store: Store, weight_server: WeightServer
-) -> None:
+def test_eight_callers_at_once_make_one_request(store: Store, weight_server: WeightServer) -> None:
     source = weight_server.source("slow")
     reports: list[list[float]] = [[] for _ in range(8)]
     barrier = threading.Barrier(8)
@@ -175,9 +173,7 @@ def test_eight_callers_at_once_make_one_request(
     assert all(parts == sorted(parts) for parts in reports)
 
 
-def test_caller_after_a_failed_one_tries_again(
-    store: Store, weight_server: WeightServer
-) -> None:
+def test_caller_after_a_failed_one_tries_again(store: Store, weight_server: WeightServer) -> None:
     source = weight_server.source("stalling")
     barrier = threading.Barrier(3)
 
@@ -224,16 +220,17 @@ def test_lock_is_given_back_though_its_error_is_kept(
 
 
 @pytest.mark.timeout(90)
-def test_two_processes_at_once_make_one_request(
-    store: Store, weight_server: WeightServer
-) -> None:
+def test_two_processes_at_once_make_one_request(store: Store, weight_server: WeightServer) -> None:
     source = weight_server.source("slow")
     arguments = [str(store.folder), source.url, source.sha256, str(source.megabytes)]
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", FETCH, *arguments],
-            cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(2)
     ]
     for process in processes:
@@ -379,9 +376,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_full_disk_is_explained_and_freed(
-    small_disk: Path, weight_server: WeightServer
-) -> None:
+def test_full_disk_is_explained_and_freed(small_disk: Path, weight_server: WeightServer) -> None:
     store = Store(small_disk)
     source = weight_server.source("whole")
 

@@ -49,7 +49,7 @@ def serving() -> Iterator[WeightServer]:
 class _Handler(BaseHTTPRequestHandler):
     server: WeightServer
 
-    def do_GET(self) -> None:  # noqa: N802  (the standard library's name)
+    def do_GET(self) -> None:
         self.server.requests[self.path] += 1
         WAYS[self.path.split("/")[1]](self)
 

@@ -1,0 +1,119 @@
+"""The README's examples: found, run against a server, and compared with what it shows.
+
+`python -m tests.readme` puts what they print today into the README.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from classifier import catalog
+from classifier.settings import MODELS
+from tests.serving import PROJECT, Server, serve
+
+README = PROJECT / "README.md"
+ADDRESS = "http://127.0.0.1:7860"
+JAVASCRIPT = PROJECT / "tests" / "javascript"
+EXAMPLE = re.compile(
+    r"<!-- example: (?P<language>\w+) -->\n```\w+\n(?P<code>.*?)```\n"
+    r"(?P<between>.*?)<!-- output(?P<busy>: busy)? -->\n```\n(?P<output>.*?)```\n",
+    re.DOTALL,
+)
+MODEL_TABLE = re.compile(r"(\|---\|---\|---\|---\|---\|\n)(.*?)\n\n", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Example:
+    """Code of the README and what it prints; `busy` if it is shown on a busy server."""
+
+    language: str
+    code: str
+    output: str
+    busy: bool
+
+
+def examples() -> list[Example]:
+    return [
+        Example(found["language"], found["code"], found["output"].rstrip("\n"), bool(found["busy"]))
+        for found in EXAMPLE.finditer(README.read_text())
+    ]
+
+
+def run(example: Example, server: Server) -> str:
+    """What the code prints, as it stands in the README but for the address and the paths."""
+    code = example.code.replace(ADDRESS, server.address)
+    command = {
+        "python": [sys.executable, "-c", code],
+        "sh": ["sh", "-e", "-c", code.replace(".venv/bin/python", sys.executable)],
+    }
+    if example.language == "javascript":
+        return _run_javascript(code)
+    return _output(command[example.language], PROJECT)
+
+
+def model_rows() -> str:
+    """The rows of the README's table of models."""
+    return "\n".join(
+        f"| `{model.name}` | {model.parameters / 1e6:.1f} M | "
+        f"{'in the repository' if isinstance(model.weights, Path) else f'{model.megabytes:.0f} MB'}"
+        f" | {len(model.labels):,} | {model.accuracy:.1%} of {model.judged_on} |"
+        for model in catalog.load(MODELS).values()
+    )
+
+
+def _run_javascript(code: str) -> str:
+    # Node looks for packages beside the file.
+    with tempfile.NamedTemporaryFile("w", suffix=".mjs", dir=JAVASCRIPT) as file:
+        file.write(code)
+        file.flush()
+        return _output(["node", file.name], PROJECT)
+
+
+def _output(command: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout.rstrip("\n")
+
+
+def occupy(server: Server) -> None:
+    """Gives a server two jobs to do, and waits until it knows how long one takes."""
+    client = server.client()
+    client.predict("pretzel.jpg", "tiny", api_name="/classify")
+    for _ in range(2):
+        client.submit("pretzel.jpg", "tiny", api_name="/classify")
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serve(Path(folder, "idle")) as idle,
+        serve(Path(folder, "busy"), CLASSIFIER_CONCURRENCY=1, CLASSIFIER_DELAY_SECONDS=1) as busy,
+    ):
+
+        def fill(found: re.Match[str]) -> str:
+            example = Example(found["language"], found["code"], "", bool(found["busy"]))
+            if example.busy:
+                occupy(busy)
+            output = run(example, busy if example.busy else idle)
+            begin, end = (place - found.start() for place in found.span("output"))
+            return f"{found[0][:begin]}{output}\n{found[0][end:]}"
+
+        text = EXAMPLE.sub(fill, README.read_text())
+    text = MODEL_TABLE.sub(lambda found: f"{found[1]}{model_rows()}\n\n", text)
+    README.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
