@@ -20,13 +20,17 @@ check: .venv/installed-for-tests
 	$(BIN)/mypy
 
 .venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+	    "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	$(PYTHON) -m venv .venv
 
 .venv/installed: .venv/bin/python requirements.txt
+	@echo 'Installing about 5.5 GB, most of it torch; this takes some minutes, once.'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
 .venv/installed-for-tests: .venv/bin/python requirements.txt requirements-dev.txt training/requirements.txt
+	@echo 'Installing about 5.5 GB, most of it torch; this takes some minutes, once.'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ .venv/installed
 

@@ -6,11 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Never
 
-from tqdm import tqdm
-
-from classifier import samples
+from classifier import progress, samples
 from classifier.errors import ClassifierError, UnknownNameError
 from classifier.predict import Classifier, Prediction
 from classifier.settings import Settings
@@ -90,8 +87,8 @@ def fetch_images(settings: Settings, arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--url", default=samples.URL, help="a zip archive (%(default)s)")
     chosen = parser.parse_args(arguments)
-    with _bar("pictures") as bar:
-        count = samples.fetch(chosen.url, chosen.to, lambda part: _advance(bar, part))
+    with progress.terminal("pictures") as report:
+        count = samples.fetch(chosen.url, chosen.to, report)
     print(f"{count} pictures in {chosen.to}; offer them with CLASSIFIER_IMAGES={chosen.to}")
     return 0
 
@@ -110,17 +107,8 @@ def _fetch_with_bar(classifier: Classifier, name: str) -> Path:
     model = classifier.model(name)
     if classifier.engine.is_ready(model):
         return classifier.engine.fetch(model)
-    with _bar(name) as bar:
-        return classifier.engine.fetch(model, lambda part: _advance(bar, part))
-
-
-def _bar(name: str) -> "tqdm[Never]":
-    return tqdm(total=100, desc=name, bar_format="{desc}: {percentage:3.0f} %|{bar}| {elapsed}")
-
-
-def _advance(bar: "tqdm[Never]", part: float) -> None:
-    bar.n = round(part * 100)
-    bar.refresh()
+    with progress.terminal(name) as report:
+        return classifier.engine.fetch(model, report)
 
 
 def _complain(error: object) -> int:

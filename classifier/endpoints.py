@@ -14,8 +14,10 @@ from classifier import markup
 from classifier.blocks import plain
 from classifier.catalog import Model
 from classifier.download import Report, ignore
+from classifier.engine import Engine
 from classifier.errors import ClassifierError
 from classifier.predict import Classifier, Prediction, PredictionRecord
+from classifier.progress import terminal
 
 log = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
@@ -129,7 +131,7 @@ class Endpoints:
         fetch = self._fetches.get(model.name)
         if fetch is None or fetch.result.done():
             fetch = self._fetches[model.name] = Fetch()
-            fetch.result = self._threads.submit(engine.fetch, model, fetch.report)
+            fetch.result = self._threads.submit(fetch.run, engine, model)
         while not fetch.result.done():
             report(fetch.part)
             await asyncio.sleep(POLL_SECONDS)
@@ -143,5 +145,11 @@ class Fetch:
         self.part = 0.0
         self.result: Future[Path]
 
-    def report(self, part: float) -> None:
-        self.part = part
+    def run(self, engine: Engine, model: Model) -> Path:
+        with terminal(model.name) as show:
+
+            def report(part: float) -> None:
+                self.part = part
+                show(part)
+
+            return engine.fetch(model, report)

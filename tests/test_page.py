@@ -282,6 +282,7 @@ def test_a_model_is_fetched_when_first_used(
         expect(page.locator(".facts")).to_contain_text("ready")
         expect(page.locator(".how")).to_contain_text("resnet18")
         assert files.requests["/resnet18.pth"] == 1
+        assert "resnet18: 100 %" in server.log.read_text()
 
 
 def test_a_download_that_fails_is_explained_and_harms_nothing(
