@@ -7,7 +7,7 @@ import gradio
 
 from classifier import markup
 from classifier.blocks import Blocks
-from classifier.endpoints import Endpoints
+from classifier.endpoints import Endpoints, told
 
 CSS = Path(__file__).with_name("page.css")
 THEME = gradio.themes.Default(
@@ -46,7 +46,8 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
     models = list(endpoints.classifier.catalog)
     first = names[0] if names else None
 
-    def refresh(name: str | None, chosen: str) -> tuple[gradio.Dropdown, gradio.HTML, str]:
+    @told
+    async def refresh(name: str | None, chosen: str) -> tuple[gradio.Dropdown, gradio.HTML, str]:
         """Pictures may have come and gone, and models been fetched, since the server started."""
         names = gallery.names()
         value = name if name in names else next(iter(names), None)

@@ -22,17 +22,16 @@ def test_an_example_prints_what_is_shown(
         pytest.skip("Node is not here to run the JavaScript example")
     if example.busy:
         readme.occupy(slow_server)
+    if example.busy and "status" in example.code:
         printed = readme.run(example, slow_server).splitlines()
         shown = example.output.splitlines()
-        assert {line.split()[0] for line in shown[:-1]} == {
-            "Status.IN_QUEUE",
-            "Status.PROCESSING",
-        }
         # How often it is asked depends on the machine; the order of what it says does not.
+        assert stages(shown[:-1]) == ["Status.IN_QUEUE", "Status.PROCESSING"]
         assert stages(printed[:-1]) == stages(shown[:-1])
         assert_alike(printed[-1], shown[-1])
     else:
-        assert_alike(readme.run(example, server), example.output)
+        asked = slow_server if example.busy else server
+        assert_alike(readme.run(example, asked), example.output)
 
 
 def stages(lines: list[str]) -> list[str]:
@@ -55,7 +54,7 @@ def assert_alike(printed: str, shown: str) -> None:
 def test_the_examples_are_all_found() -> None:
     languages = [example.language for example in readme.examples()]
 
-    assert languages.count("python") == 3
+    assert languages.count("python") == 4
     assert languages.count("sh") == 2
     assert languages.count("javascript") == 1
     assert README.read_text().count("<!-- example:") == len(languages)
