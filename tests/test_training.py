@@ -14,7 +14,7 @@ from PIL import Image
 from classifier import catalog
 from classifier.bundled.network import TinyNet
 from training import data, evaluate, export
-from training.augment import random_view
+from training.augment import mirrored, random_crops
 from training.data import Data, DataError, Pictures
 from training.recipe import Recipe, Stage
 from training.train import learning_rate, train
@@ -23,7 +23,10 @@ WNIDS = tuple(f"n0000000{number}" for number in range(6))
 IMAGENET_CLASSES = [1, 950, 954, 987, 970, 978]
 COLOURS = [(0, 0, 1), (1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 1, 1), (1, 1, 1)]
 RECIPE = Recipe(
-    stages=(Stage(1, 16), Stage(2, 32)), batch=12, warm_up_epochs=0.5, average_decay=0.8
+    stages=(Stage(1, 16), Stage(1, 32), Stage(1, 64, whole=True)),
+    batch=12,
+    warm_up_epochs=0.5,
+    average_decay=0.8,
 )
 CPU = torch.device("cpu")
 
@@ -109,37 +112,56 @@ def test_a_checkpoint_of_another_recipe_is_not_continued(pictures: Data, tmp_pat
         train(RECIPE, pictures, CPU, tmp_path / "checkpoint.pt")
 
 
-def test_the_recipe_tells_each_epochs_size() -> None:
-    assert [RECIPE.pixels(epoch) for epoch in range(RECIPE.epochs)] == [16, 32, 32]
+def test_the_recipe_tells_each_epochs_stage() -> None:
+    stages = [RECIPE.stage(epoch) for epoch in range(RECIPE.epochs)]
+
+    assert [stage.pixels for stage in stages] == [16, 32, 64]
+    assert [stage.whole for stage in stages] == [False, False, True]
     with pytest.raises(ValueError, match="the recipe has 3 epochs"):
-        RECIPE.pixels(3)
+        RECIPE.stage(3)
 
 
 def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
-    recipe = Recipe(stages=(Stage(10, 32),), learning_rate=0.2, warm_up_epochs=2)
+    stages = (Stage(10, 32), Stage(4, 32, whole=True))
+    recipe = Recipe(stages, learning_rate=0.2, whole_learning_rate=0.04, warm_up_epochs=2)
 
     assert learning_rate(recipe, 1) == pytest.approx(0.1)
     assert learning_rate(recipe, 2) == pytest.approx(0.2)
     assert learning_rate(recipe, 6) == pytest.approx(0.1)
-    assert learning_rate(recipe, 10) == pytest.approx(0)
+    assert learning_rate(recipe, 9.999) == pytest.approx(0, abs=1e-6)
+    assert learning_rate(recipe, 10) == pytest.approx(0.04)
+    assert learning_rate(recipe, 12) == pytest.approx(0.02)
 
 
-def test_views_are_parts_of_their_own_picture() -> None:
+def test_crops_are_parts_of_their_own_picture() -> None:
     colours = torch.arange(8, dtype=torch.uint8) * 30
     pixels = colours.view(8, 1, 1, 1).expand(8, 3, 64, 64)
-    view = random_view(pixels, 32, 0.35, random.Random(1))
+    crops = random_crops(pixels, 32, 0.35, random.Random(1))
 
-    assert view.shape == (8, 3, 32, 32)
-    assert (view == colours.view(8, 1, 1, 1)).all()
+    assert crops.shape == (8, 3, 32, 32)
+    assert (crops == colours.view(8, 1, 1, 1)).all()
 
 
-def test_half_of_the_views_are_mirrored() -> None:
+def test_crops_differ_in_place_and_in_size() -> None:
+    torch.manual_seed(0)
+    chance = random.Random(1)
+    ramp = torch.arange(64, dtype=torch.uint8).expand(50, 3, 64, 64)
+    batches = [random_crops(ramp, 64, 0.35, chance).int() for _ in range(20)]
+    widths = {round((batch[0, 0, 0, -1] - batch[0, 0, 0, 0]).item()) for batch in batches}
+
+    assert len(widths) > 5
+    assert len({batch[:, 0, 0, 0].float().std().item() for batch in batches}) > 5
+
+
+def test_half_of_the_pictures_are_mirrored() -> None:
     torch.manual_seed(0)
     ramp = torch.arange(64, dtype=torch.uint8).expand(400, 3, 64, 64)
-    view = random_view(ramp, 64, 1.0, random.Random(1)).int()
-    mirrored = (view[:, 0, 0, 0] > view[:, 0, 0, -1]).float().mean().item()
+    view = mirrored(ramp).int()
+    turned = view[:, 0, 0, 0] > view[:, 0, 0, -1]
 
-    assert 0.4 < mirrored < 0.6
+    assert 0.4 < turned.float().mean().item() < 0.6
+    assert (view[~turned] == ramp[0].int()).all()
+    assert (view[turned] == ramp[0].flip(2).int()).all()
 
 
 def test_the_temperature_undoes_overconfidence() -> None:

@@ -19,8 +19,14 @@ def normalise(pixels: Tensor) -> Tensor:
     return ((pixels.float() - mean) / deviation).contiguous(memory_format=torch.channels_last)
 
 
-def random_view(pixels: Tensor, size: int, smallest: float, chance: random.Random) -> Tensor:
-    """Random-resized crops, half of them mirrored, of uint8 (N, 3, height, width).
+def mirrored(pixels: Tensor) -> Tensor:
+    """Half of the pictures mirrored, of (N, 3, height, width)."""
+    turned = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
+    return torch.where(turned, pixels.flip(3), pixels)
+
+
+def random_crops(pixels: Tensor, size: int, smallest: float, chance: random.Random) -> Tensor:
+    """Random-resized crops of uint8 (N, 3, height, width).
 
     The crop's area and shape are drawn once for the whole batch, its place for each
     picture: one resize serves them all, which costs a tenth of one for each.
@@ -35,8 +41,6 @@ def random_view(pixels: Tensor, size: int, smallest: float, chance: random.Rando
     left = torch.randint(width - wide + 1, (count, 1), device=device)
     rows = top + torch.arange(tall, device=device)
     columns = left + torch.arange(wide, device=device)
-    mirrored = torch.rand(count, 1, device=device) < 0.5
-    columns = torch.where(mirrored, columns.flip(1), columns)
     picture = torch.arange(count, device=device).view(-1, 1, 1)
     cropped = pixels.permute(0, 2, 3, 1)[picture, rows[:, :, None], columns[:, None, :]]
     channels_first = cropped.permute(0, 3, 1, 2)

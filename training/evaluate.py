@@ -13,7 +13,7 @@ from training.data import Pictures
 BINS = 15
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def scores(model: nn.Module, pictures: Pictures, device: torch.device) -> Tensor:
     """Class scores (N, classes) of pictures at their full size, on the processor."""
     model.eval()

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from classifier.bundled.network import TinyNet
-from training.augment import normalise, random_view
+from training.augment import mirrored, normalise, random_crops
 from training.data import Data
 from training.evaluate import accuracy, scores
 from training.recipe import Recipe
@@ -45,6 +45,7 @@ def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) ->
         torch.manual_seed(recipe.seed * 1000 + epoch)
         chance = random.Random(recipe.seed * 1000 + epoch)
         order = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
+        stage = recipe.stage(epoch)
         model.train()
         bar = tqdm(
             pictures.batches(recipe.batch, order), f"epoch {epoch + 1}", steps, mininterval=5
@@ -52,8 +53,9 @@ def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) ->
         for step, indices in enumerate(bar):
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, epoch + step / steps)
-            pixels = pictures.pixels[indices]
-            view = random_view(pixels, recipe.pixels(epoch), recipe.smallest_crop, chance)
+            view = mirrored(pictures.pixels[indices])
+            if not stage.whole:
+                view = random_crops(view, stage.pixels, recipe.smallest_crop, chance)
             with half:
                 loss = nn.functional.cross_entropy(
                     model(normalise(view)),
@@ -76,11 +78,15 @@ def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) ->
 def learning_rate(recipe: Recipe, epoch: float) -> float:
     """Rises in a line over the warm-up, then falls along half a cosine to zero.
 
-    Loshchilov & Hutter, "SGDR" (2016), without the restarts.
+    Loshchilov & Hutter, "SGDR" (2016), without the restarts. Epochs of whole pictures
+    begin again at a lower rate.
     """
+    if epoch >= recipe.cropped_epochs:
+        left = recipe.epochs - epoch
+        return recipe.whole_learning_rate * left / (recipe.epochs - recipe.cropped_epochs)
     if epoch < recipe.warm_up_epochs:
         return recipe.learning_rate * max(epoch, 0.01) / recipe.warm_up_epochs
-    part = (epoch - recipe.warm_up_epochs) / (recipe.epochs - recipe.warm_up_epochs)
+    part = (epoch - recipe.warm_up_epochs) / (recipe.cropped_epochs - recipe.warm_up_epochs)
     return recipe.learning_rate * (1 + math.cos(math.pi * part)) / 2
 
 
