@@ -182,7 +182,7 @@ def test_accuracy_counts_the_first_and_the_first_five() -> None:
 
 def test_the_file_of_weights_is_what_the_catalogue_reads(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = TinyNet(6).eval()
+    network = TinyNet(6).eval().to(memory_format=torch.channels_last)  # as it is trained
     file = tmp_path / "tiny.safetensors"
     export.write_weights(network, 2.0, 0.5, IMAGENET_CLASSES, file)
     model = catalog.bundled(file)

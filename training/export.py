@@ -22,7 +22,10 @@ def write_weights(
     The header says what the catalogue needs to know; `classes` are places among the
     1,000 of ImageNet, from which the labels follow.
     """
-    state = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    state = {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in network.state_dict().items()
+    }
     for name in ("classifier.weight", "classifier.bias"):
         state[name] /= temperature
     facts = {
