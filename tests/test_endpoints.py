@@ -88,12 +88,15 @@ def test_a_bad_call_through_the_client_gets_a_sentence(
 
 
 def test_a_wrong_name_is_answered_with_valid_ones(server: Server) -> None:
-    for data, valid in [(["nothing.jpg", "tiny"], PICTURES[0]), ([PICTURES[0], "resnet"], "vgg16")]:
+    for data, valid in [
+        ([f"{PICTURES[0]}x", "tiny"], PICTURES[0]),
+        ([PICTURES[0], "resnet"], "vgg16"),
+    ]:
         event = server.call("classify", data).json()["event_id"]
         kind, text = server.result("classify", event)
 
         assert kind == "error"
-        assert valid in json.loads(text)["error"]
+        assert f" {valid}" in json.loads(text)["error"]
 
 
 @pytest.mark.parametrize("path", ["call/nothing", "call/v2/nothing"])
@@ -189,18 +192,12 @@ def test_a_job_is_queued_then_processing_then_finished(slow_server: Server) -> N
 def test_no_more_jobs_run_at_once_than_allowed(slow_server: Server) -> None:
     client = slow_server.client()
     start = time.monotonic()
-    jobs = [client.submit(PICTURES[0], "tiny", api_name="/classify") for _ in range(3)]
-    most = 0
+    jobs = [client.submit(PICTURES[0], "tiny", api_name="/classify") for _ in range(4)]
+    for job in jobs:
+        job.result(timeout=20)
 
-    def all_are_done() -> bool:
-        nonlocal most
-        running = [job for job in jobs if job.status().code is Status.PROCESSING]
-        most = max(most, len(running))
-        return all(job.done() for job in jobs)
-
-    wait_for(all_are_done)
-    assert most == 1
-    assert time.monotonic() - start >= 3
+    # Each is held for a second, one after the other.
+    assert time.monotonic() - start >= 4
 
 
 @pytest.mark.parametrize("status", [Status.IN_QUEUE, Status.PROCESSING])

@@ -328,11 +328,22 @@ def test_very_long_picture_is_cut_before_it_is_scaled_up(
     answer = classifier.classify(content, "line.png", replace(model, preprocess=preprocess))
 
     assert len(answer.predictions) == 5
-    assert max(shapes[0]) <= 6 * min(shapes[0])
+    assert max(shapes[0]) <= 66 * min(shapes[0])
 
 
-@pytest.mark.parametrize("size", [(900, 100), (100, 901), (64, 513), (700, 64)])
-def test_cut_changes_no_answer(folder: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "tolerance"),
+    [
+        ((900, 100), 1e-6),
+        ((100, 901), 1e-6),
+        ((64, 513), 1e-6),
+        ((700, 64), 1e-6),
+        # Cut, and then scaled by a ratio that differs in the fourth digit.
+        ((7000, 100), 1e-3),
+        ((64, 4800), 1e-3),
+    ],
+)
+def test_length_changes_no_answer(folder: Path, size: tuple[int, int], tolerance: float) -> None:
     picture = scene(*size)
     model = catalog.bundled()
     assert isinstance(model.weights, Path)
@@ -348,7 +359,7 @@ def test_cut_changes_no_answer(folder: Path, size: tuple[int, int]) -> None:
         model.labels[place] for place in places.tolist()
     ]
     assert [guess.probability for guess in answer.predictions] == pytest.approx(
-        values.tolist(), abs=1e-4
+        values.tolist(), abs=tolerance
     )
 
 
