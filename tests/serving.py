@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from gradio_client import Client
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests import chromium
 
@@ -142,6 +142,7 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium that calls nobody of its own accord."""
     path = chromium.find()
     assert path, "no browser is here: run python -m tests.chromium"
+    expect.set_options(timeout=20_000)  # a busy machine is no failure
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(
             executable_path=path,
