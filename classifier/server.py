@@ -83,6 +83,8 @@ def refusals(page: Blocks) -> dict[int | type[Exception], Handler]:
     """
 
     async def wrong_name(request: Request, error: Exception) -> Response:
+        if "api_name" not in request.path_params:
+            raise error
         names = [f"/{fn.api_name}" for fn in page.fns.values() if fn.api_visibility == "public"]
         unknown = UnknownNameError("endpoint", f"/{request.path_params['api_name']}", names)
         return JSONResponse({"detail": str(unknown)}, 404)
@@ -92,11 +94,6 @@ def refusals(page: Blocks) -> dict[int | type[Exception], Handler]:
             raise error
         return JSONResponse({"detail": str(error)}, 422)
 
-    async def wrong_key(request: Request, error: Exception) -> Response:
-        if "api_name" not in request.path_params:
-            raise error
-        return await wrong_name(request, error)
-
     async def busy(request: Request, error: Exception) -> Response:
         detail = getattr(error, "detail", "")
         return JSONResponse(
@@ -105,7 +102,7 @@ def refusals(page: Blocks) -> dict[int | type[Exception], Handler]:
 
     return {
         FnIndexInferError: wrong_name,
-        KeyError: wrong_key,
+        KeyError: wrong_name,
         TypeError: wrong_parameters,
         503: busy,
     }

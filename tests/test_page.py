@@ -235,6 +235,29 @@ def test_pictures_that_come_later_are_offered(browser: Browser, tmp_path: Path) 
         assert "Traceback" not in server.log.read_text()
 
 
+def test_a_file_that_is_no_picture_harms_neither_the_page_nor_the_others(
+    browser: Browser, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.jpg").write_text("no picture")
+    shutil.copy(PROJECT / "images" / PICTURES[0], images / "b.jpg")
+    with serve(tmp_path / "server", images=images) as server, opened(browser, server) as page:
+        expect(page.get_by_label("Picture", exact=True)).to_have_value("a.jpg")
+        page.get_by_role("button", name="Classify").click()
+        expect(page.get_by_test_id("toast-body")).to_contain_text(
+            "'a.jpg' is not a picture that can be read"
+        )
+
+        page.locator(".thumbnails label").nth(1).click()
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer caption")).to_contain_text("b.jpg")
+        page.locator(".thumbnails label").nth(0).click()
+        expect(page.get_by_label("Picture", exact=True)).to_have_value("a.jpg")
+        page.wait_for_load_state("networkidle")
+        assert "Traceback" not in server.log.read_text()
+
+
 def test_a_photograph_is_classified(browser: Browser, tmp_path: Path) -> None:
     if not PHOTOS.is_dir():
         pytest.skip("../shared/data/photos is not here")
