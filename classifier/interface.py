@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import gradio
 
@@ -47,14 +48,19 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
     first = names[0] if names else None
 
     @told
-    async def refresh(name: str | None, chosen: str) -> tuple[gradio.Dropdown, gradio.HTML, str]:
-        """Pictures may have come and gone, and models been fetched, since the server started."""
-        names = gallery.names()
-        value = name if name in names else next(iter(names), None)
+    async def refresh(name: str | None) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Pictures may have come and gone since the server started.
+
+        What stands in the page is touched only where it must be: its reader may have
+        chosen something else by the time that this arrives.
+        """
+        now = gallery.names()
+        if now == names:
+            return gradio.skip(), gradio.skip()
+        changed = {} if name in now else {"value": next(iter(now), None)}
         return (
-            gradio.Dropdown(names, value=value),
-            gradio.HTML(value, choices=markup.thumbnails(names)),
-            endpoints.describe(chosen),
+            gradio.update(choices=now, **changed),
+            gradio.update(choices=markup.thumbnails(now), **changed),
         )
 
     page = Blocks(title="Image classifier", analytics_enabled=False)
@@ -99,7 +105,8 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
         for choice in (picture, model):
             # An answer does not stand beside a question that it does not answer.
             choice.change(None, None, answer, js=f"() => {json.dumps(markup.note(INVITATION))}")
-        page.load(refresh, [picture, model], [picture, thumbnails, facts], **quick)
+        page.load(refresh, picture, [picture, thumbnails], **quick)
+        page.load(endpoints.facts, model, facts, **quick)
 
         classify.click(None, None, cancel, js=ENABLE)
         ready = classify.click(

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from torchvision.models import resnet18
 
 from tests.file_server import FileServer, serving
@@ -113,6 +113,37 @@ def test_a_keyboard_is_enough(browser: Browser, server: Server) -> None:
         page.keyboard.press("Enter")
 
         expect(page.locator("table.answer caption")).to_contain_text(PICTURES[1])
+
+
+def test_a_choice_is_kept_when_the_page_settles_after_it(browser: Browser, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in PICTURES[:2]:
+        shutil.copy(PROJECT / "images" / name, images)
+    with serve(tmp_path / "server", images=images) as server:
+        shutil.copy(PROJECT / "images" / PICTURES[2], images)
+        context = browser.new_context()
+        page = context.new_page()
+        held: list[Route] = []
+        settling = True
+        page.route(
+            "**/gradio_api/run/**",
+            lambda route: held.append(route) if settling else route.continue_(),
+        )
+        page.goto(server.address)
+        page.locator(".thumbnails label").nth(1).click()
+        picture = page.get_by_label("Picture", exact=True)
+        expect(picture).to_have_value(PICTURES[1])
+
+        settling = False
+        for request in held:
+            request.continue_()
+        expect(page.locator(".thumbnails label")).to_have_count(3)
+        expect(page.locator(".thumbnails input:checked")).to_have_value(PICTURES[1])
+        expect(picture).to_have_value(PICTURES[1])
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer caption")).to_contain_text(PICTURES[1])
+        context.close()
 
 
 def test_the_place_in_the_queue_shows_while_a_job_waits(
