@@ -4,13 +4,37 @@ from typing import Any
 
 import gradio
 from gradio.block_function import BlockFunction
+from gradio.caching import CacheMissError, _probe_mode_active
+from gradio.queueing import Event
+from gradio.server_messages import EventMessage
 from gradio.utils import get_function_description
 
 from classifier.errors import InputError
 
 
+class Queue(gradio.queueing.Queue):
+    """Gradio's queue, which outlives the mailboxes of those who wait in it.
+
+    Gradio keeps the mailboxes of 2,000 sessions. A message to one that had to make room
+    would stop the queue, for everyone and for good.
+    """
+
+    def send_message(self, event: Event, event_message: EventMessage) -> None:
+        """Sends to whoever asked, if anyone can still hear it."""
+        try:
+            super().send_message(event, event_message)
+        except KeyError:
+            event.alive = False
+
+
 class Blocks(gradio.Blocks):
     """Describes each parameter of an endpoint from its docstring, and counts what it gets."""
+
+    def queue(self, *values: Any, **named: Any) -> "Blocks":
+        """Gradio's own, with a queue that lasts."""
+        super().queue(*values, **named)
+        self._queue.__class__ = Queue
+        return self
 
     def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> Any:
         """Gradio's description of the endpoints, with what the docstrings say of parameters."""
@@ -23,6 +47,19 @@ class Blocks(gradio.Blocks):
                 parameter["label"] = parameter["parameter_name"]
                 parameter["python_type"]["description"] = text
         return info
+
+    async def process_api(self, *values: Any, **named: Any) -> Any:
+        """Gradio's own; an error of a look into the memory of answers is no error yet.
+
+        Gradio looks there before it queues a question, and would answer 500 to whatever is
+        wrong with it. Asked in its turn it gets its sentence.
+        """
+        try:
+            return await super().process_api(*values, **named)
+        except Exception as error:
+            if _probe_mode_active.get():
+                raise CacheMissError from error
+            raise
 
     def validate_inputs(self, block_fn: BlockFunction, inputs: list[Any]) -> None:
         """Raises gradio.Error unless there is one value for each parameter.

@@ -46,7 +46,8 @@ DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 class Model:
     """A classifier, not yet loaded. `accuracy` is top-1 in 0-1, judged on `judged_on`.
 
-    `preprocess` turns an RGB picture into the network's input, (3, height, width);
+    `preprocess` turns an RGB picture into the network's input, (3, height, width), and
+    scales its shorter side to so many `pixels` for that;
     `build` makes the network without weights; `read` reads a state dictionary for it
     from the file of weights, which is in the repository or comes from a source.
     """
@@ -58,6 +59,7 @@ class Model:
     accuracy: float
     judged_on: str
     preprocess: Callable[[Image.Image], Tensor]
+    pixels: int
     build: Callable[[], nn.Module]
     read: Callable[[Path], dict[str, Tensor]]
     weights: Path | Source
@@ -91,6 +93,7 @@ def published(name: str) -> Model:
     """A torchvision classifier with the weights that torchvision recommends."""
     weights = get_model_weights(name).DEFAULT
     labels = tuple(weights.meta["categories"])
+    preprocess = weights.transforms()
     digest = weights.url.rsplit("-", 1)[-1].removesuffix(".pth")
     return Model(
         name=name,
@@ -99,7 +102,8 @@ def published(name: str) -> Model:
         megabytes=weights.meta["_file_size"],
         accuracy=weights.meta["_metrics"]["ImageNet-1K"]["acc@1"] / 100,
         judged_on="ImageNet",
-        preprocess=weights.transforms(),
+        preprocess=preprocess,
+        pixels=preprocess.resize_size[0],
         build=partial(
             get_model, name, weights=None, num_classes=len(labels), **ARGUMENTS.get(name, {})
         ),
@@ -122,6 +126,7 @@ def bundled(file: Path = BUNDLED_FILE) -> Model:
         accuracy=facts["accuracy"],
         judged_on="Tiny ImageNet",
         preprocess=ImageClassification(crop_size=facts["pixels"], resize_size=facts["pixels"]),
+        pixels=facts["pixels"],
         build=partial(TinyNet, len(labels)),
         read=load_file,
         weights=file,

@@ -1,10 +1,11 @@
 """What the page and programs can ask for, each a coroutine that Gradio's queue runs."""
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
@@ -22,10 +23,12 @@ from classifier.progress import terminal
 log = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+Ask = TypeVar("Ask", bound=Callable[..., Any])
 
 # Gradio recognises its progress bar by a default value.
 PROGRESS = gradio.Progress()
 FETCHES_AT_ONCE = 4
+REMEMBERED = 1000  # answers, of a few kilobytes each
 POLL_SECONDS = 0.1
 
 
@@ -67,6 +70,27 @@ class Endpoints:
         self._fetches: dict[str, Fetch] = {}
         self._threads = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
 
+    def remembered(self, ask: Ask) -> Ask:
+        """The same question about a picture of the gallery, answered at once when repeated.
+
+        It takes no place in the queue then. Where jobs are held to show what a queue is
+        for, nothing is remembered.
+        """
+        if self._delay_seconds:
+            return ask
+        known: Ask = gradio.cache(ask, key=self._question, max_size=REMEMBERED)
+        return known
+
+    def _question(self, asked: dict[str, Any]) -> Hashable:
+        """What makes two questions one: name and content of the picture, and the model."""
+        try:
+            path = self.classifier.gallery.path(asked["image"])
+            state = path.stat()
+            content = _digest(path, state.st_mtime_ns, state.st_size)
+        except (ClassifierError, OSError):
+            return None  # whatever is wrong is told when it is asked; errors are not kept
+        return path.name, content, str(asked["model"])
+
     @told
     async def classify(self, image: str, model: str) -> PredictionRecord:
         """The five likeliest labels of a picture of the gallery.
@@ -87,7 +111,12 @@ class Endpoints:
     @told
     async def answer(self, image: str, model: str) -> str:
         """The answer as the page shows it."""
-        return markup.answer(await self._predict(image, model))
+        prediction = await self._predict(image, model)
+        return markup.answer(prediction) + markup.limits(
+            self.classifier.model(model),
+            max(len(offered.labels) for offered in self.classifier.catalog.values()),
+            prediction.predictions[0].probability,
+        )
 
     @told
     async def preview(self, image: str) -> str:
@@ -96,7 +125,8 @@ class Endpoints:
 
     @told
     async def facts(self, model: str) -> str:
-        """A line about a model."""
+        """A line about a model, which is made ready while it is read."""
+        self.classifier.prepare(self.classifier.model(model))
         return self.describe(model)
 
     @told
@@ -136,6 +166,12 @@ class Endpoints:
             report(fetch.part)
             await asyncio.sleep(POLL_SECONDS)
         fetch.result.result()
+
+
+@lru_cache(maxsize=2000)
+def _digest(path: Path, changed: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Fetch:

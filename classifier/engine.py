@@ -1,33 +1,62 @@
-"""A model ready to run, loaded once however many ask for it at once."""
+"""Models ready to run: loaded once however many ask at once, dropped when memory is short."""
 
 import logging
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
 import torch
 from torch import Tensor, nn
 
+from classifier import exports
+from classifier.batches import Batches
 from classifier.catalog import Model
 from classifier.download import Report, ignore
 from classifier.errors import SettingError, WeightsError
+from classifier.exports import ExportError, Exports
+from classifier.settings import uses_cuda
 from classifier.weights import Store
 
 log = logging.getLogger(__name__)
 
+Run = Callable[[Tensor], Tensor]
+
+
+@dataclass
+class _Loaded:
+    """A network in memory, which `users` run at the moment."""
+
+    run: Run
+    megabytes: float
+    users: int = 0
+
 
 class Engine:
-    """Runs models on one device and keeps the loaded ones in memory."""
+    """Runs models on one device and keeps those in memory that were used last.
 
-    def __init__(self, device: str, store: Store) -> None:
+    On the processor they run in ONNX Runtime, those that cannot be exported in torch; on
+    an accelerator in torch, in batches. `threads` of the processor work on one picture.
+    The networks take `memory_mb` (2²⁰ bytes) together at most, unless more are in use at
+    once.
+    """
+
+    def __init__(
+        self, device: str, store: Store, exported: Path, *, threads: int, memory_mb: float
+    ) -> None:
         """Raises SettingError if the device is not there."""
         if device == "cuda" and not torch.cuda.is_available():
             raise SettingError("CLASSIFIER_DEVICE", device, "cpu or auto: no CUDA device is here")
-        cuda = device != "cpu" and torch.cuda.is_available()
-        self.device = torch.device("cuda" if cuda else "cpu")
+        self.device = torch.device("cuda" if uses_cuda(device) else "cpu")
         self._store = store
-        self._networks: dict[str, nn.Module] = {}
-        self._locks: defaultdict[str, Lock] = defaultdict(Lock)
+        self._exports = Exports(exported, threads)
+        self._memory_mb = memory_mb
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()  # the last used comes last
+        self._lock = Lock()  # held for moments only; loading has a lock for each model
+        self._loading: defaultdict[str, Lock] = defaultdict(Lock)
 
     def is_ready(self, model: Model) -> bool:
         """Whether the model's weights are on this machine."""
@@ -42,32 +71,92 @@ class Engine:
             return model.weights
         return self._store.fetch(model.weights, report)
 
-    def load(self, model: Model) -> nn.Module:
-        """The model's network, on the device, in evaluation mode.
+    def load(self, model: Model) -> None:
+        """Sees to it that the model is in memory, as far as the memory allows.
 
         Raises WeightsError if its weights cannot be had or do not fit.
         """
-        with self._locks[model.name]:
-            if model.name not in self._networks:
-                self._networks[model.name] = self._build(model)
-            return self._networks[model.name]
+        with self._using(model):
+            pass
 
-    def run(self, model: Model, pictures: Tensor) -> Tensor:
-        """Probabilities (N, labels), on the processor, of pictures (N, 3, height, width)."""
-        network = self.load(model)
-        with torch.inference_mode():
-            probabilities: Tensor = network(pictures.to(self.device)).float().softmax(dim=1)
-        return probabilities.cpu()
+    def run(self, model: Model, picture: Tensor) -> Tensor:
+        """Probabilities (labels,), on the processor, of a picture (3, height, width).
 
-    def _build(self, model: Model) -> nn.Module:
-        path = self.fetch(model)
-        network = model.build()
+        Raises WeightsError if the model's weights cannot be had or do not fit.
+        """
+        with self._using(model) as run:
+            return run(picture)
+
+    @contextmanager
+    def _using(self, model: Model) -> Iterator[Run]:
+        """The model, in memory for as long as the context lasts."""
+        with self._loading[model.name]:
+            loaded = self._take(model.name)
+            if loaded is None:
+                run = self._build(model)
+                loaded = _Loaded(run, model.parameters * 4 / (1 << 20), users=1)
+                with self._lock:
+                    self._loaded[model.name] = loaded
+                    self._drop()
         try:
-            network.load_state_dict(model.read(path))
-        except Exception as error:
-            raise WeightsError(
-                f"The weights of {model.name} in {path} do not fit it: "
-                "the file is damaged, or another model's."
-            ) from error
-        log.info("loaded %s on %s", model.name, self.device)
-        return network.eval().to(self.device)
+            yield loaded.run
+        finally:
+            with self._lock:
+                loaded.users -= 1
+                self._drop()
+
+    def _take(self, name: str) -> _Loaded | None:
+        with self._lock:
+            loaded = self._loaded.get(name)
+            if loaded:
+                loaded.users += 1
+                self._loaded.move_to_end(name)
+            return loaded
+
+    def _drop(self) -> None:
+        """Makes room: out goes what was unused for longest, but never the last used."""
+        used = sum(loaded.megabytes for loaded in self._loaded.values())
+        for name, loaded in list(self._loaded.items())[:-1]:
+            if used <= self._memory_mb:
+                return
+            if not loaded.users:
+                del self._loaded[name]
+                used -= loaded.megabytes
+                log.info("dropped %s from memory", name)
+
+    def _build(self, model: Model) -> Run:
+        weights = self.fetch(model)
+        log.info("loading %s", model.name)
+        if self.device.type == "cpu":
+            try:
+                session = self._exports.session(model, weights, lambda: _network(model, weights))
+                return partial(exports.run, session)
+            except OSError as error:
+                raise _unfit(model, weights) from error
+            except ExportError as error:
+                log.warning("%s runs in torch, for it cannot be exported: %s", model.name, error)
+            return partial(_run, _network(model, weights))
+        return Batches(_network(model, weights), self.device)
+
+
+def _network(model: Model, weights: Path) -> nn.Module:
+    """The model's network in evaluation mode. Raises WeightsError if its weights do not fit."""
+    network = model.build()
+    try:
+        network.load_state_dict(model.read(weights))
+    except Exception as error:
+        raise _unfit(model, weights) from error
+    return network.eval()
+
+
+def _unfit(model: Model, weights: Path) -> WeightsError:
+    return WeightsError(
+        f"The weights of {model.name} in {weights} do not fit it: "
+        "the file is damaged, or another model's."
+    )
+
+
+def _run(network: nn.Module, picture: Tensor) -> Tensor:
+    with torch.inference_mode():
+        scores: Tensor = network(picture.unsqueeze(0))[0]
+        return scores.softmax(dim=0)

@@ -1,6 +1,7 @@
 """The gallery, and the one place that turns untrusted bytes into an RGB picture."""
 
 import io
+from contextlib import suppress
 from pathlib import Path
 
 import numpy
@@ -34,12 +35,15 @@ class Gallery:
         Raises UnknownNameError for anything but one of `names()`, so that no path that
         leads out of the folder is ever opened.
         """
+        # The folder may hold thousands: they are listed only for the error.
+        if isinstance(name, str) and Path(name).name == name:
+            with suppress(OSError):  # a name too long for the file system, for one
+                if _looks_like_picture(self.folder / name):
+                    return self.folder / name
         names = self.names()
         if not names:
             raise PictureError(self.emptiness())
-        if not isinstance(name, str) or name not in names:
-            raise UnknownNameError("picture", name, names)
-        return self.folder / name
+        raise UnknownNameError("picture", name, names)
 
     def emptiness(self) -> str:
         """What to tell someone who finds no pictures."""
@@ -51,11 +55,12 @@ class Gallery:
         )
 
 
-def read(source: Path | bytes, name: str) -> Image.Image:
+def read(source: Path | bytes, name: str, least: int = MOST_PIXELS) -> Image.Image:
     """A picture in RGB, upright, its transparent parts white.
 
-    Its size is checked before its pixels are decoded. Raises PictureError, which calls
-    the picture by `name`, if it cannot be read.
+    Decoders that can make it smaller at less cost do so, but leave the shorter side
+    `least` pixels or more. Its size is checked before its pixels are decoded. Raises
+    PictureError, which calls the picture by `name`, if it cannot be read.
     """
     try:
         with Image.open(
@@ -64,6 +69,7 @@ def read(source: Path | bytes, name: str) -> Image.Image:
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise Image.DecompressionBombError
+            picture.draft(None, (least, least))
             return _rgb(ImageOps.exif_transpose(picture))
     # Pillow raises it too, or its warning where warnings are errors, by limits of its own.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

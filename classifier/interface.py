@@ -120,7 +120,7 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
             api_visibility="private",
         )
         done = ready.success(
-            endpoints.answer,
+            endpoints.remembered(endpoints.answer),
             [picture, model],
             answer,
             concurrency_id="inference",
@@ -132,7 +132,7 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
         cancel.click(None, None, cancel, js=DISABLE, cancels=[ready, done])
 
         gradio.api(
-            endpoints.classify,
+            endpoints.remembered(endpoints.classify),
             api_name="classify",
             concurrency_id="inference",
             concurrency_limit=concurrency,

@@ -7,6 +7,9 @@ from urllib.parse import quote
 from classifier.catalog import Model
 from classifier.predict import Prediction
 
+# Below this the first label of the bundled model is more often wrong than right.
+UNSURE = 0.5
+IMAGENET_LABELS = 1000
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
 
@@ -30,6 +33,27 @@ def answer(prediction: Prediction) -> str:
         "<thead><tr><th scope='col'>Rank</th><th scope='col'>Label</th>"
         "<th scope='col' colspan='2'>Probability</th></tr></thead>"
         f"<tbody>{rows}</tbody></table><p class='how'>{' · '.join(how)}</p>"
+    )
+
+
+def limits(model: Model, most: int, probability: float) -> str:
+    """What a model cannot tell, if it knows fewer labels than ImageNet has.
+
+    Every network names the nearest of its labels, whatever it is shown. A low `probability`
+    of the first, in 0-1, hints at something that it does not know, and proves nothing.
+    `most` is the largest number of labels that any model on offer knows.
+    """
+    known = len(model.labels)
+    if known >= IMAGENET_LABELS:
+        return ""
+    text = f"{model.name} knows {known:,} kinds of things and names the nearest, whatever it sees."
+    if most > known:
+        text += f" The larger models know {most:,}."
+    labels = ", ".join(sorted(model.labels, key=str.casefold))
+    doubt = "<strong>None of its labels fits well.</strong> " if probability < UNSURE else ""
+    return (
+        f"<div class='limits'><p>{doubt}{escape(text)}</p><details>"
+        f"<summary>The {known:,}</summary><p>{escape(labels)}</p></details></div>"
     )
 
 

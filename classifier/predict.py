@@ -18,6 +18,8 @@ from classifier.settings import Settings, processors
 from classifier.weights import Store
 
 TOP = 5
+# Pictures are decoded to so many times the pixels that a model's preprocessing leaves.
+DETAIL = 4
 # Far beyond any panorama: up to here the answer is torchvision's own to the last digit.
 WIDEST = 64
 
@@ -66,11 +68,12 @@ class Classifier:
     """Answers questions about the pictures of a gallery and about any other file.
 
     Questions are put with `submit`; threads of the classifier's own take them up, so
-    that never more than `concurrency` run at once, whatever becomes of those who asked.
+    that never more than `concurrency` run at once, whatever becomes of those who asked,
+    each with so many `threads` of torch's.
     """
 
     def __init__(
-        self, models: Catalog, engine: Engine, gallery: Gallery, concurrency: int, processors: int
+        self, models: Catalog, engine: Engine, gallery: Gallery, concurrency: int, threads: int
     ) -> None:
         self.catalog = models
         self.engine = engine
@@ -78,20 +81,29 @@ class Classifier:
         self._threads = ThreadPoolExecutor(
             concurrency,
             "inference",
-            # torch keeps this number for each thread, so each sets its share.
+            # torch keeps this number for each thread.
             initializer=torch.set_num_threads,
-            initargs=(max(1, processors // concurrency),),
+            initargs=(threads,),
         )
+        self._preparing: dict[str, Future[None]] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Classifier":
         """Raises SettingError if a model or the device is not there."""
+        # All jobs together fill the processors, and do not fight over them.
+        threads = max(1, processors() // settings.concurrency)
         return cls(
             catalog.load(settings.models),
-            Engine(settings.device, Store(settings.cache / "weights")),
+            Engine(
+                settings.device,
+                Store(settings.cache / "weights"),
+                settings.cache / "onnx",
+                threads=threads,
+                memory_mb=settings.memory_mb,
+            ),
             Gallery(settings.images),
             settings.concurrency,
-            processors(),
+            threads,
         )
 
     def model(self, name: object) -> Model:
@@ -99,6 +111,12 @@ class Classifier:
         if not isinstance(name, str) or name not in self.catalog:
             raise UnknownNameError("model", name, self.catalog)
         return self.catalog[name]
+
+    def prepare(self, model: Model) -> None:
+        """Loads a model whose weights are here, in its turn, so that it is there when asked."""
+        pending = self._preparing.get(model.name)
+        if self.engine.is_ready(model) and (pending is None or pending.done()):
+            self._preparing[model.name] = self._threads.submit(self.engine.load, model)
 
     def submit(self, source: Path | bytes, name: str, model: Model) -> "Future[Prediction]":
         """`classify` in its turn. Cancelled before then, it never runs."""
@@ -112,8 +130,8 @@ class Classifier:
         """
         self.engine.load(model)
         start = time.perf_counter()
-        pixels = model.preprocess(_middle(images.read(source, name))).unsqueeze(0)
-        probabilities = self.engine.run(model, pixels)[0]
+        picture = _middle(images.read(source, name, DETAIL * model.pixels))
+        probabilities = self.engine.run(model, model.preprocess(picture))
         values, places = torch.topk(probabilities, TOP)
         return Prediction(
             model=model.name,

@@ -24,6 +24,9 @@ THUMBNAIL_PIXELS = 112
 # All events together, those that only wait for a download among them. Any number but
 # Gradio's default of 40 also keeps busy handlers out of the threads that serve files.
 JOBS_AT_ONCE = 200
+# How often those who wait hear of their place. Gradio's default tells all of them whenever
+# a job ends, at a cost that grows with the square of their number.
+STATUS_SECONDS = 1.0
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -42,7 +45,7 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
     # After each job Gradio summarises the last 10,000 for a page that is not served here.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "200")
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
-    page.queue(max_size=settings.queue_size, api_open=False)
+    page.queue(STATUS_SECONDS, api_open=False, max_size=settings.queue_size)
     address: str
     _, address, _ = page.launch(
         theme=interface.THEME,

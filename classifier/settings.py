@@ -4,6 +4,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +14,8 @@ from classifier.errors import SettingError
 Value = TypeVar("Value")
 
 PROJECT = Path(__file__).resolve().parent.parent
+BATCH = 32  # jobs at once, so that a CUDA device has batches to run
+CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
 DEVICES = ("auto", "cpu", "cuda")
 MODELS = (
     "tiny",
@@ -38,7 +41,10 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each."""
+    """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each.
+
+    Loaded models take `memory_mb` (2²⁰ bytes) together.
+    """
 
     images: Path = PROJECT / "images"
     models: tuple[str, ...] = MODELS
@@ -46,6 +52,7 @@ class Settings:
     concurrency: int = 1
     queue_size: int = 100
     delay_seconds: float = 0.0
+    memory_mb: int = 2048
     cache: Path = field(default_factory=default_cache)
 
     @classmethod
@@ -67,15 +74,25 @@ class Settings:
             except ValueError:
                 raise SettingError(variable, text, expected) from None
 
+        device = read("DEVICE", _device, cls.device, "one of " + ", ".join(DEVICES))
+        concurrency = max(processors(), BATCH if uses_cuda(device) else 1)
         return cls(
             images=read("IMAGES", _folder, cls.images, "a folder of pictures"),
             models=read("MODELS", _names, cls.models, "names of models, separated by commas"),
-            device=read("DEVICE", _device, cls.device, "one of " + ", ".join(DEVICES)),
-            concurrency=read("CONCURRENCY", _count, processors(), "a whole number from 1 up"),
+            device=device,
+            concurrency=read("CONCURRENCY", _count, concurrency, "a whole number from 1 up"),
             queue_size=read("QUEUE_SIZE", _count, cls.queue_size, "a whole number from 1 up"),
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
+            memory_mb=read("MEMORY_MB", _count, memory_mb() // 4, "a whole number from 1 up"),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
         )
+
+
+def uses_cuda(device: str) -> bool:
+    """Whether models run on a CUDA device, if there is one."""
+    import torch  # so large that settings which are wrong should not have to wait for it
+
+    return device != "cpu" and torch.cuda.is_available()
 
 
 def processors() -> int:
@@ -83,6 +100,16 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory_mb() -> int:
+    """How much memory this process may use, in 2²⁰ bytes; a guess where nothing tells."""
+    limits = [8 << 30]
+    if hasattr(os, "sysconf"):
+        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    with suppress(OSError, ValueError):  # no control group, or one without a limit
+        limits.append(int(CONTROL_GROUP.read_text()))
+    return min(limits) >> 20
 
 
 def _folder(text: str) -> Path:

@@ -12,6 +12,7 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from classifier.catalog import Model
 
+PIXELS = 8
 LABELS = tuple(f"label {number}" for number in range(10))
 
 
@@ -39,7 +40,8 @@ def small(folder: Path, name: str = "small", build: Callable[[], nn.Module] = Me
         megabytes=0.001,
         accuracy=0.1,
         judged_on="nothing",
-        preprocess=lambda picture: pil_to_tensor(picture) / 255,
+        preprocess=lambda picture: pil_to_tensor(picture.resize((PIXELS, PIXELS))) / 255,
+        pixels=PIXELS,
         build=build,
         read=lambda path: torch.load(path, weights_only=True),
         weights=file,

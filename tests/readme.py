@@ -1,6 +1,7 @@
 """The README's examples: found, run against a server, and compared with what it shows.
 
-`python -m tests.readme` puts what they print today into the README.
+`python -m tests.readme` puts what they print today into the README, and what the bundled
+model makes of the sample pictures into theirs.
 """
 
 import os
@@ -8,14 +9,15 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from classifier import catalog
+from classifier import Classifier, Settings, catalog
 from classifier.settings import MODELS
 from tests.serving import PROJECT, Server, serve
 
 README = PROJECT / "README.md"
+GALLERY = PROJECT / "images"
 ADDRESS = "http://127.0.0.1:7860"
 JAVASCRIPT = PROJECT / "tests" / "javascript"
 EXAMPLE = re.compile(
@@ -24,6 +26,7 @@ EXAMPLE = re.compile(
     re.DOTALL,
 )
 MODEL_TABLE = re.compile(r"(\|---\|---\|---\|---\|---\|\n)(.*?)\n\n", re.DOTALL)
+GALLERY_TABLE = re.compile(r"(\|---\|---\|---:\|---:\|\n)(.*?)\n\n", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,44 @@ def model_rows() -> str:
         f" | {len(model.labels):,} | {model.accuracy:.1%} of {model.judged_on} |"
         for model in catalog.load(MODELS).values()
     )
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample picture and what the bundled model makes of it.
+
+    `place` is that of the right label, 1 for the first, or None beyond the first five.
+    """
+
+    name: str
+    first: str
+    probability: float
+    place: int | None
+
+    @property
+    def label(self) -> str:
+        """A picture is named by what it shows."""
+        return Path(self.name).stem.rstrip("_0123456789").replace("_", " ")
+
+    def row(self) -> str:
+        """Its row in the table of the sample pictures."""
+        first = self.first if self.place == 1 else f"**{self.first}**"
+        place = self.place or "not among the five"
+        return f"| `{self.name}` | {first} | {self.probability:.0%} | {place} |"
+
+
+def samples() -> list[Sample]:
+    """What the bundled model makes of each sample picture."""
+    classifier = Classifier.from_settings(Settings(models=("tiny",)))
+    model = classifier.model("tiny")
+    found = []
+    for name in classifier.gallery.names():
+        guesses = classifier.classify(classifier.gallery.path(name), name, model).predictions
+        sample = Sample(name, guesses[0].label, guesses[0].probability, None)
+        labels = [guess.label for guess in guesses]
+        place = labels.index(sample.label) + 1 if sample.label in labels else None
+        found.append(replace(sample, place=place))
+    return found
 
 
 def _run_javascript(code: str) -> str:
@@ -113,6 +154,12 @@ def main() -> None:
         text = EXAMPLE.sub(fill, README.read_text())
     text = MODEL_TABLE.sub(lambda found: f"{found[1]}{model_rows()}\n\n", text)
     README.write_text(text)
+
+    table = "\n".join(sample.row() for sample in samples())
+    pictures = GALLERY / "README.md"
+    pictures.write_text(
+        GALLERY_TABLE.sub(lambda found: f"{found[1]}{table}\n\n", pictures.read_text())
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """Programs that ask the real server: gradio_client, and HTTP as curl speaks it."""
 
 import json
+import shutil
 import time
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -52,6 +54,40 @@ def test_a_prediction_has_five_labels_the_likeliest_first(server: Server) -> Non
     assert probabilities == sorted(probabilities, reverse=True)
     assert 0 < sum(probabilities) <= 1
     assert 0 < record["seconds"] < 10
+
+
+def test_a_repeated_question_is_answered_from_memory_until_its_picture_changes(
+    tmp_path: Path,
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    for number, name in enumerate(PICTURES[:2]):
+        shutil.copy(PROJECT / "images" / name, images / f"{number}.jpg")
+    with serve(tmp_path / "server", images=images) as server:
+        client = server.client()
+
+        def ask(name: str) -> dict[str, Any]:
+            record: dict[str, Any] = client.predict(name, "tiny", api_name="/classify")
+            return record
+
+        first = ask("0.jpg")
+        # To a tenth of a millisecond: these were not measured anew.
+        assert {ask("0.jpg")["seconds"] for _ in range(5)} == {first["seconds"]}
+
+        other = ask("1.jpg")
+        shutil.copy(images / "1.jpg", images / "0.jpg")
+        changed = ask("0.jpg")
+        assert changed["image"] == "0.jpg"
+        assert changed["predictions"] == other["predictions"] != first["predictions"]
+
+
+def test_jobs_that_are_held_are_held_again(slow_server: Server) -> None:
+    client = slow_server.client()
+    client.predict(PICTURES[0], "tiny", api_name="/classify")
+    begin = time.monotonic()
+    client.predict(PICTURES[0], "tiny", api_name="/classify")
+
+    assert time.monotonic() - begin > 0.9
 
 
 def test_parameters_are_typed_and_described(server: Server) -> None:

@@ -9,24 +9,33 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from classifier.catalog import Model
 from classifier.engine import Engine
 from classifier.errors import SettingError, WeightsError
 from classifier.weights import Store
-from tests.models import MeanColour, small
+from tests.models import PIXELS, MeanColour, small
 from tests.weight_server import CONTENT, WeightServer
 
 without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 
 
+PICTURE = torch.rand(3, PIXELS, PIXELS)
+
+
+def make(folder: Path, device: str = "cpu", memory_mb: float = 1000) -> Engine:
+    store = Store(folder / "weights", stall_seconds=1)
+    return Engine(device, store, folder / "onnx", threads=1, memory_mb=memory_mb)
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
-    return Engine("cpu", Store(tmp_path / "weights", stall_seconds=1))
+    return make(tmp_path)
 
 
 @without_cuda
 def test_cuda_without_a_device_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingError) as caught:
-        Engine("cuda", Store(tmp_path))
+        make(tmp_path, "cuda")
 
     assert str(caught.value) == (
         "CLASSIFIER_DEVICE is 'cuda'; expected cpu or auto: no CUDA device is here."
@@ -36,25 +45,24 @@ def test_cuda_without_a_device_is_refused(tmp_path: Path) -> None:
 @without_cuda
 @pytest.mark.parametrize("device", ["cpu", "auto"])
 def test_without_cuda_the_processor_is_used(tmp_path: Path, device: str) -> None:
-    assert Engine(device, Store(tmp_path)).device.type == "cpu"
+    assert make(tmp_path, device).device.type == "cpu"
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is here")
 @pytest.mark.parametrize(("device", "used"), [("cpu", "cpu"), ("auto", "cuda"), ("cuda", "cuda")])
 def test_with_cuda_the_setting_decides(tmp_path: Path, device: str, used: str) -> None:
-    assert Engine(device, Store(tmp_path)).device.type == used
+    assert make(tmp_path, device).device.type == used
 
 
 def test_probabilities_are_those_of_the_network(engine: Engine, tmp_path: Path) -> None:
     model = small(tmp_path)
-    pictures = torch.rand(4, 3, 5, 7)
     network = MeanColour()
     network.load_state_dict(model.read(tmp_path / "small.pth"))
 
-    probabilities = engine.run(model, pictures)
+    probabilities = engine.run(model, PICTURE)
 
-    expected = network(pictures).softmax(dim=1)
-    assert probabilities.shape == (4, 10)
+    expected = network(PICTURE.unsqueeze(0))[0].softmax(dim=0)
+    assert probabilities.shape == (10,)
     assert probabilities.device.type == "cpu"
     assert not probabilities.requires_grad
     torch.testing.assert_close(probabilities, expected.detach(), rtol=0, atol=1e-6)
@@ -73,7 +81,7 @@ def test_model_is_built_once_for_eight_callers_at_once(engine: Engine, tmp_path:
 
     def run(number: int) -> Tensor:
         barrier.wait()
-        return engine.run(model, torch.ones(1, 3, 2, 2))
+        return engine.run(model, PICTURE)
 
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(run, range(8)))
@@ -109,7 +117,7 @@ def test_models_layers_are_in_evaluation_mode(engine: Engine, tmp_path: Path) ->
             modes.append(self.training)
             return super().forward(pictures)
 
-    engine.run(small(tmp_path, build=Observed), torch.ones(1, 3, 2, 2))
+    engine.run(small(tmp_path, build=Observed), PICTURE)
 
     assert modes
     assert not any(modes)
@@ -143,14 +151,14 @@ def test_damaged_weights_are_explained_and_harm_no_other_model(
 
     for _ in range(2):
         with pytest.raises(WeightsError) as caught:
-            engine.run(model, torch.ones(1, 3, 2, 2))
+            engine.run(model, PICTURE)
         assert str(caught.value) == (
             f"The weights of damaged in {tmp_path / 'damaged.pth'} do not fit it: "
             "the file is damaged, or another model's."
         )
         assert caught.value.__cause__ is not None
 
-    assert engine.run(other, torch.ones(1, 3, 2, 2)).sum() == pytest.approx(1)
+    assert engine.run(other, PICTURE).sum() == pytest.approx(1)
 
 
 def test_repaired_weights_are_loaded_without_a_restart(engine: Engine, tmp_path: Path) -> None:
@@ -159,7 +167,7 @@ def test_repaired_weights_are_loaded_without_a_restart(engine: Engine, tmp_path:
     with pytest.raises(WeightsError):
         engine.load(model)
 
-    assert engine.run(small(tmp_path), torch.ones(1, 3, 2, 2)).sum() == pytest.approx(1)
+    assert engine.run(small(tmp_path), PICTURE).sum() == pytest.approx(1)
 
 
 def test_model_with_a_file_is_always_ready(engine: Engine, tmp_path: Path) -> None:
@@ -190,6 +198,51 @@ def test_weights_that_cannot_be_fetched_are_explained_and_harm_no_other_model(
     model, other = replace(small(tmp_path, "far"), weights=source), small(tmp_path, "near")
 
     with pytest.raises(WeightsError, match=f"^Could not fetch {source.file} from {source.url}: "):
-        engine.run(model, torch.ones(1, 3, 2, 2))
+        engine.run(model, PICTURE)
 
-    assert engine.run(other, torch.ones(1, 3, 2, 2)).sum() == pytest.approx(1)
+    assert engine.run(other, PICTURE).sum() == pytest.approx(1)
+
+
+def test_what_was_unused_for_longest_is_dropped_when_memory_is_short(tmp_path: Path) -> None:
+    built: list[str] = []
+
+    def model(name: str) -> Model:
+        def build() -> nn.Module:
+            built.append(name)
+            return torch.nn.Sequential(MeanColour(), nn.Identity())
+
+        # So large that only two fit; kept apart from exports, which need no building.
+        return replace(small(tmp_path, name, build), parameters=100 << 20, read=prefixed)
+
+    def prefixed(file: Path) -> dict[str, Tensor]:
+        return {f"0.{name}": value for name, value in torch.load(file).items()}
+
+    engine = make(tmp_path, memory_mb=800)
+    a, b, c = model("a"), model("b"), model("c")
+    for asked in (a, b, a, c, a, b):
+        engine.run(asked, PICTURE)
+        for file in (tmp_path / "onnx").glob("*.onnx"):
+            file.unlink()
+
+    assert built == ["a", "b", "c", "b"]
+
+
+def test_what_is_in_use_is_never_dropped(tmp_path: Path) -> None:
+    engine = make(tmp_path, memory_mb=1)
+    large = [replace(small(tmp_path, name), parameters=1 << 20) for name in "abc"]
+    running, end = threading.Barrier(4), threading.Event()
+
+    def use(model: Model) -> None:
+        with engine._using(model):
+            running.wait(20)
+            assert end.wait(20)
+
+    with ThreadPoolExecutor(3) as threads:
+        uses = [threads.submit(use, model) for model in large]
+        running.wait(20)
+        assert set(engine._loaded) == {"a", "b", "c"}
+        end.set()
+        for used in uses:
+            used.result(timeout=20)
+
+    assert len(engine._loaded) == 1

@@ -1,7 +1,11 @@
+from html import unescape
+
 import pytest
 
-from classifier import markup
+from classifier import catalog, markup
 from classifier.predict import Guess, Prediction
+
+OFFER = catalog.load(("tiny", "resnet18"))
 
 
 @pytest.mark.parametrize(
@@ -35,3 +39,24 @@ def test_names_cannot_put_markup_into_the_page() -> None:
         assert "<img src=x" not in text
         assert "onerror='" not in text
     assert "&lt;b&gt;" in markup.answer(prediction)
+
+
+def test_a_model_of_few_labels_says_so_and_lists_them() -> None:
+    text = markup.limits(OFFER["tiny"], most=1000, probability=0.9)
+
+    assert "tiny knows 200 kinds of things" in text
+    assert "The larger models know 1,000." in text
+    assert all(label in unescape(text) for label in OFFER["tiny"].labels)
+    assert "fits well" not in text
+
+
+def test_a_low_probability_is_taken_for_doubt() -> None:
+    assert "None of its labels fits well." in markup.limits(OFFER["tiny"], 1000, 0.3)
+
+
+def test_no_larger_models_are_promised_where_there_are_none() -> None:
+    assert "larger" not in markup.limits(OFFER["tiny"], most=200, probability=0.9)
+
+
+def test_a_model_of_all_labels_has_no_such_limit() -> None:
+    assert markup.limits(OFFER["resnet18"], most=1000, probability=0.1) == ""

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import torch
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 from torchvision.models import resnet18
 
@@ -196,7 +197,14 @@ def test_it_fits_the_screen_and_can_be_read(
         else:
             assert button["y"] + button["height"] < size[1]
             assert answer["x"] > button["x"] + button["width"]
-        for text in ["#title h1", ".facts", "table.answer th", "table.answer td", ".how"]:
+        for text in [
+            "#title h1",
+            ".facts",
+            "table.answer th",
+            "table.answer td",
+            ".how",
+            ".limits p",
+        ]:
             assert contrast(page, text) >= 4.5, text
 
 
@@ -299,6 +307,24 @@ def test_a_photograph_is_classified(browser: Browser, tmp_path: Path) -> None:
 
         expect(page.locator("table.answer caption")).to_contain_text("goldfish")
         assert "goldfish" in labels(page)
+
+
+def test_something_that_the_model_does_not_know_is_explained(
+    browser: Browser, tmp_path: Path
+) -> None:
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.effect_noise((300, 200), 80).convert("RGB").save(images / "noise.png")
+    with serve(tmp_path / "server", images=images) as server, opened(browser, server) as page:
+        page.get_by_role("button", name="Classify").click()
+        limits = page.locator(".limits")
+        expect(limits).to_contain_text("None of its labels fits well.")
+        expect(limits).to_contain_text("tiny knows 200 kinds of things")
+        expect(limits).to_contain_text("The larger models know 1,000.")
+
+        expect(limits.get_by_text("goldfish", exact=False)).to_be_hidden()
+        limits.get_by_text("The 200", exact=True).click()
+        expect(limits.get_by_text("goldfish", exact=False)).to_be_visible()
 
 
 @pytest.fixture(scope="module")

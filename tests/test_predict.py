@@ -47,11 +47,13 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def classifier_of(folder: Path, concurrency: int = 1, processors: int = 1) -> Classifier:
+def classifier_of(folder: Path, concurrency: int = 1, threads: int = 1) -> Classifier:
     """A classifier of the bundled model, for the pictures of a folder."""
-    engine = Engine("cpu", Store(folder / "weights"))
+    engine = Engine(
+        "cpu", Store(folder / "weights"), folder / "onnx", threads=threads, memory_mb=1000
+    )
     models = catalog.load(["tiny"])
-    return Classifier(models, engine, Gallery(folder), concurrency, processors)
+    return Classifier(models, engine, Gallery(folder), concurrency, threads)
 
 
 @pytest.fixture
@@ -223,11 +225,15 @@ class Watch:
 
 
 class _Watched(MeanColour):
+    """Runs in torch, where it can be watched: an export would hold none of this."""
+
     def __init__(self, watch: Watch) -> None:
         super().__init__()
         self.watch = watch
 
     def forward(self, pictures: Tensor) -> Tensor:
+        if torch.onnx.is_in_onnx_export():
+            raise RuntimeError("not for export")
         watch = self.watch
         with watch.lock:
             watch.runs += 1
@@ -286,11 +292,19 @@ def test_job_cancelled_before_its_turn_never_runs(folder: Path, tmp_path: Path) 
     ("processors", "concurrency", "share"), [(4, 2, 2), (4, 1, 4), (1, 3, 1), (5, 3, 1)]
 )
 def test_processors_are_shared_among_those_who_run(
-    folder: Path, tmp_path: Path, processors: int, concurrency: int, share: int
+    folder: Path,
+    tmp_path: Path,
+    processors: int,
+    concurrency: int,
+    share: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("classifier.predict.processors", lambda: processors)
     watch = Watch(seconds=0.01)
     model = watch.model(tmp_path)
-    classifier = classifier_of(folder, concurrency, processors)
+    classifier = Classifier.from_settings(
+        Settings(folder, ("tiny",), "cpu", concurrency, cache=tmp_path / "cache")
+    )
     content = encode(scene(16, 16), "PNG")
 
     futures = [classifier.submit(content, "picture.png", model) for _ in range(2 * concurrency)]

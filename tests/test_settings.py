@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from classifier.errors import SettingError
-from classifier.settings import DEVICES, MODELS, PROJECT, Settings
+from classifier.settings import DEVICES, MODELS, PROJECT, Settings, memory_mb
 
 COUNT = "a whole number from 1 up"
 SECONDS = "seconds, 0 or more"
@@ -24,8 +24,22 @@ def test_empty_environment_gives_defaults() -> None:
         concurrency=len(os.sched_getaffinity(0)),
         queue_size=100,
         delay_seconds=0.0,
+        memory_mb=memory_mb() // 4,
         cache=Path.home() / ".cache" / "image-classifier",
     )
+
+
+@pytest.mark.parametrize(("limit", "most"), [("1073741824\n", 1024), ("max\n", None)])
+def test_memory_is_what_the_container_allows(
+    limit: str, most: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifier.settings.CONTROL_GROUP", tmp_path / "none")
+    machine = memory_mb()
+    assert machine > 1024
+
+    (tmp_path / "memory.max").write_text(limit)
+    monkeypatch.setattr("classifier.settings.CONTROL_GROUP", tmp_path / "memory.max")
+    assert memory_mb() == (most or machine)
 
 
 def test_the_courses_models_are_on_offer_behind_the_bundled_one() -> None:
@@ -49,6 +63,7 @@ def test_the_courses_models_are_on_offer_behind_the_bundled_one() -> None:
         ("CONCURRENCY", "3", "concurrency", 3),
         ("CONCURRENCY", " 1 ", "concurrency", 1),
         ("QUEUE_SIZE", "1", "queue_size", 1),
+        ("MEMORY_MB", "512", "memory_mb", 512),
         ("QUEUE_SIZE", "5000", "queue_size", 5000),
         ("DELAY_SECONDS", "0", "delay_seconds", 0.0),
         ("DELAY_SECONDS", "2.5", "delay_seconds", 2.5),
@@ -68,7 +83,16 @@ def test_good_value_sets_its_field_and_no_other(
 
 @pytest.mark.parametrize(
     "variable",
-    ["IMAGES", "MODELS", "DEVICE", "CONCURRENCY", "QUEUE_SIZE", "DELAY_SECONDS", "CACHE"],
+    [
+        "IMAGES",
+        "MODELS",
+        "DEVICE",
+        "CONCURRENCY",
+        "QUEUE_SIZE",
+        "MEMORY_MB",
+        "DELAY_SECONDS",
+        "CACHE",
+    ],
 )
 @pytest.mark.parametrize("blank", ["", " ", "\t\n"])
 def test_blank_value_counts_as_unset(variable: str, blank: str) -> None:
@@ -81,6 +105,7 @@ def test_blank_value_counts_as_unset(variable: str, blank: str) -> None:
     ("variable", "text", "expected"),
     [
         *(("CONCURRENCY", text, COUNT) for text in ("0", "-1", "1.5", "2.0", "1e3", "two", "1,2")),
+        *(("MEMORY_MB", text, COUNT) for text in ("0", "-1", "2GB")),
         *(("QUEUE_SIZE", text, COUNT) for text in ("0", "-100", "0.5", "inf", "nan", "ten")),
         *(
             ("DELAY_SECONDS", text, SECONDS)

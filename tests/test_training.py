@@ -14,7 +14,7 @@ from PIL import Image
 from classifier import catalog
 from classifier.bundled.network import TinyNet
 from training import data, evaluate, export
-from training.augment import mirrored, random_crops
+from training.augment import mirrored, random_crops, shifted
 from training.data import Data, DataError, Pictures
 from training.recipe import Recipe, Stage
 from training.train import learning_rate, train
@@ -121,16 +121,34 @@ def test_the_recipe_tells_each_epochs_stage() -> None:
         RECIPE.stage(3)
 
 
+def test_a_longer_recipe_keeps_its_proportions() -> None:
+    longer = RECIPE.lengthened(3)
+
+    assert [stage.epochs for stage in longer.stages] == [3, 3, 3]
+    assert [stage.pixels for stage in longer.stages] == [16, 32, 64]
+    assert longer.batch == RECIPE.batch
+
+
 def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
-    stages = (Stage(10, 32), Stage(4, 32, whole=True))
-    recipe = Recipe(stages, learning_rate=0.2, whole_learning_rate=0.04, warm_up_epochs=2)
+    recipe = Recipe((Stage(10, 32), Stage(4, 64, whole=True)), learning_rate=0.2, warm_up_epochs=2)
 
     assert learning_rate(recipe, 1) == pytest.approx(0.1)
     assert learning_rate(recipe, 2) == pytest.approx(0.2)
-    assert learning_rate(recipe, 6) == pytest.approx(0.1)
-    assert learning_rate(recipe, 9.999) == pytest.approx(0, abs=1e-6)
-    assert learning_rate(recipe, 10) == pytest.approx(0.04)
-    assert learning_rate(recipe, 12) == pytest.approx(0.02)
+    assert learning_rate(recipe, 8) == pytest.approx(0.1)
+    assert learning_rate(recipe, 13.999) == pytest.approx(0, abs=1e-6)
+
+
+def test_shifted_pictures_are_sharp_and_have_no_empty_edge() -> None:
+    torch.manual_seed(0)
+    ramp = torch.arange(64, dtype=torch.uint8).expand(200, 3, 64, 64)
+    moved = shifted(ramp, 6)
+    begins = moved[:, 0, 0, 8] - 8  # where nothing is mirrored yet
+
+    assert moved.shape == ramp.shape
+    assert set(begins.int().tolist()) == set(range(-6, 7))
+    assert (moved[:, :, :, 8:56].diff(dim=3) == 1).all()
+    assert (moved[:, :, :, 0] == begins.abs().view(-1, 1, 1)).all()
+    assert (shifted(ramp.transpose(2, 3), 6)[:, :, 8:56].diff(dim=2) == 1).all()
 
 
 def test_crops_are_parts_of_their_own_picture() -> None:

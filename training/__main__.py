@@ -20,14 +20,18 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("training/work"), help="checkpoints")
     parser.add_argument("--output", type=Path, default=BUNDLED, help="weights and card")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--times", type=int, default=1, help="so many times as many epochs")
     arguments = parser.parse_args()
+    if arguments.times < 1:
+        parser.error(f"--times {arguments.times}: it must be 1 or more")
+    recipe = Recipe().lengthened(arguments.times)
     device = torch.device(arguments.device)
     try:
         pictures = data.read(arguments.data, arguments.work)
     except data.DataError as error:
         parser.exit(1, f"{error}\n")
 
-    network = train(Recipe(), pictures, device, arguments.work / "checkpoint.pt")
+    network = train(recipe, pictures, device, arguments.work / "checkpoint.pt")
     held_back = evaluate.scores(network, pictures.temperature, device)
     temperature = evaluate.temperature(held_back, pictures.temperature.classes)
     first, _ = evaluate.accuracy(
@@ -35,10 +39,12 @@ def main() -> None:
     )
     weights = arguments.output / catalog.BUNDLED_FILE.name
     export.write_weights(network, temperature, first, pictures.imagenet_classes, weights)
-    judge(weights, temperature, pictures, arguments.photos)
+    judge(weights, recipe, temperature, pictures, arguments.photos)
 
 
-def judge(weights: Path, temperature: float, pictures: data.Data, photos: Path) -> None:
+def judge(
+    weights: Path, recipe: Recipe, temperature: float, pictures: data.Data, photos: Path
+) -> None:
     """Writes the card of the file of weights, judged as it is read by the app."""
     model = catalog.bundled(weights)
     network = model.build()
@@ -52,7 +58,7 @@ def judge(weights: Path, temperature: float, pictures: data.Data, photos: Path) 
         {
             "parameters": f"{model.parameters / 1e6:.2f}",
             "megabytes": f"{model.megabytes:.1f}",
-            "epochs": str(Recipe().epochs),
+            "epochs": str(recipe.epochs),
             "top1": f"{first:.1%}",
             "top5": f"{among_five:.1%}",
             "error": f"{evaluate.calibration_error(scores, classes):.3f}",

@@ -5,7 +5,7 @@ import random
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 # ImageNet's channel means and deviations, as torchvision's own weights use them.
 MEAN = (0.485, 0.456, 0.406)
@@ -25,6 +25,17 @@ def mirrored(pixels: Tensor) -> Tensor:
     return torch.where(turned, pixels.flip(3), pixels)
 
 
+def shifted(pixels: Tensor, farthest: int) -> Tensor:
+    """Each picture of (N, 3, height, width) moved by up to so many pixels, its edge mirrored.
+
+    Nothing is resized, so nothing is blurred.
+    """
+    count, _, height, width = pixels.shape
+    padded = pad(pixels.float(), [farthest] * 4, mode="reflect")
+    top, left = torch.randint(2 * farthest + 1, (2, count, 1), device=pixels.device)
+    return _windows(padded, top, left, height, width)
+
+
 def random_crops(pixels: Tensor, size: int, smallest: float, chance: random.Random) -> Tensor:
     """Random-resized crops of uint8 (N, 3, height, width).
 
@@ -39,11 +50,16 @@ def random_crops(pixels: Tensor, size: int, smallest: float, chance: random.Rand
     device = pixels.device
     top = torch.randint(height - tall + 1, (count, 1), device=device)
     left = torch.randint(width - wide + 1, (count, 1), device=device)
-    rows = top + torch.arange(tall, device=device)
-    columns = left + torch.arange(wide, device=device)
-    picture = torch.arange(count, device=device).view(-1, 1, 1)
-    cropped = pixels.permute(0, 2, 3, 1)[picture, rows[:, :, None], columns[:, None, :]]
-    channels_first = cropped.permute(0, 3, 1, 2)
+    crops = _windows(pixels, top, left, tall, wide)
     if device.type != "cpu":  # the antialiased uint8 kernel is the processor's alone
-        channels_first = channels_first.float()
-    return interpolate(channels_first, (size, size), mode="bilinear", antialias=True)
+        crops = crops.float()
+    return interpolate(crops, (size, size), mode="bilinear", antialias=True)
+
+
+def _windows(pixels: Tensor, top: Tensor, left: Tensor, tall: int, wide: int) -> Tensor:
+    """The part of each of N pictures that begins at its `top` and `left`, both (N, 1)."""
+    picture = torch.arange(len(pixels), device=pixels.device).view(-1, 1, 1)
+    rows = top + torch.arange(tall, device=pixels.device)
+    columns = left + torch.arange(wide, device=pixels.device)
+    parts = pixels.permute(0, 2, 3, 1)[picture, rows[:, :, None], columns[:, None, :]]
+    return parts.permute(0, 3, 1, 2)

@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from classifier.bundled.network import TinyNet
-from training.augment import mirrored, normalise, random_crops
+from training.augment import mirrored, normalise, random_crops, shifted
 from training.data import Data
 from training.evaluate import accuracy, scores
 from training.recipe import Recipe
@@ -54,7 +54,9 @@ def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) ->
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate(recipe, epoch + step / steps)
             view = mirrored(pictures.pixels[indices])
-            if not stage.whole:
+            if stage.whole:
+                view = shifted(view, recipe.farthest_shift)
+            else:
                 view = random_crops(view, stage.pixels, recipe.smallest_crop, chance)
             with half:
                 loss = nn.functional.cross_entropy(
@@ -78,15 +80,11 @@ def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) ->
 def learning_rate(recipe: Recipe, epoch: float) -> float:
     """Rises in a line over the warm-up, then falls along half a cosine to zero.
 
-    Loshchilov & Hutter, "SGDR" (2016), without the restarts. Epochs of whole pictures
-    begin again at a lower rate.
+    Loshchilov & Hutter, "SGDR" (2016), without the restarts.
     """
-    if epoch >= recipe.cropped_epochs:
-        left = recipe.epochs - epoch
-        return recipe.whole_learning_rate * left / (recipe.epochs - recipe.cropped_epochs)
     if epoch < recipe.warm_up_epochs:
         return recipe.learning_rate * max(epoch, 0.01) / recipe.warm_up_epochs
-    part = (epoch - recipe.warm_up_epochs) / (recipe.cropped_epochs - recipe.warm_up_epochs)
+    part = (epoch - recipe.warm_up_epochs) / (recipe.epochs - recipe.warm_up_epochs)
     return recipe.learning_rate * (1 + math.cos(math.pi * part)) / 2
 
 

@@ -1,0 +1,147 @@
+"""The classifier in one process against what one would write without it.
+
+`python -m benchmarks.engine` takes the contenders in turn, round after round, and prints
+pictures a second: medians over the rounds, and their spread.
+"""
+
+import argparse
+import io
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import wait
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from classifier import catalog
+from classifier.catalog import Model
+from classifier.engine import Engine
+from classifier.images import Gallery
+from classifier.predict import Classifier
+from classifier.settings import processors
+from classifier.weights import Store
+
+MODELS = ("tiny", "mobilenet_v3_large", "resnet18", "resnet50")
+SIZE = (500, 375)  # ImageNet's most frequent
+
+Pictures = list[bytes]
+Contender = Callable[[Pictures], None]
+
+
+def pictures(count: int) -> Pictures:
+    """Different photograph-like JPEG files: smooth colours under a little noise."""
+    generator = numpy.random.default_rng(1)
+    made = []
+    for _ in range(count):
+        coarse = generator.integers(0, 256, (6, 8, 3), dtype=numpy.uint8)
+        smooth = Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
+        noise = generator.normal(0, 6, (SIZE[1], SIZE[0], 3))
+        pixels = (numpy.asarray(smooth) + noise).clip(0, 255).astype(numpy.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "JPEG", quality=90)
+        made.append(file.getvalue())
+    return made
+
+
+def with_weights(name: str, folder: Path) -> Model:
+    """The model, with random weights if it is not the bundled one: speed is the same."""
+    if name == catalog.BUNDLED:
+        return catalog.bundled()
+    model = catalog.published(name)
+    file = folder / f"{name}.pth"
+    torch.manual_seed(0)
+    torch.save(model.build().state_dict(), file)
+    return replace(model, weights=file)
+
+
+@contextmanager
+def ours(model: Model, folder: Path) -> Iterator[Contender]:
+    """The classifier with as many jobs at once as there are processors."""
+    jobs = processors()
+    engine = Engine("cpu", Store(folder), folder / "onnx", threads=1, memory_mb=1000)
+    classifier = Classifier({model.name: model}, engine, Gallery(folder), jobs, threads=1)
+
+    def classify(pictures: Pictures) -> None:
+        wait([classifier.submit(picture, "picture.jpg", model) for picture in pictures])
+
+    yield classify
+
+
+@contextmanager
+def eager(model: Model, folder: Path) -> Iterator[Contender]:
+    """torch and torchvision as their documentation shows, one picture after another."""
+    assert isinstance(model.weights, Path)
+    network = model.build()
+    network.load_state_dict(model.read(model.weights))
+    network.eval()
+    torch.set_num_threads(processors())
+
+    def classify(pictures: Pictures) -> None:
+        for picture in pictures:
+            opened = Image.open(io.BytesIO(picture)).convert("RGB")
+            with torch.inference_mode():
+                network(model.preprocess(opened).unsqueeze(0)).softmax(dim=1).topk(5)
+
+    yield classify
+
+
+CONTENDERS = {"this classifier": ours, "eager torch": eager}
+
+
+def measure(rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
+    """Pictures a second in each round, by model and contender."""
+    found: dict[tuple[str, str], list[float]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        models = [with_weights(name, folder) for name in MODELS]
+        for number in tqdm(range(rounds), "rounds"):
+            for model in models:
+                # Every other round begins with the other one.
+                for contender in list(CONTENDERS)[:: 1 if number % 2 else -1]:
+                    with CONTENDERS[contender](model, folder) as classify:
+                        rate = _rate(classify, seconds)
+                    found.setdefault((model.name, contender), []).append(rate)
+    return found
+
+
+def _rate(classify: Contender, seconds: float) -> float:
+    files = pictures(40)
+    classify(files[:4])  # loaded, and warm
+    done, begin = 0, time.perf_counter()
+    while (passed := time.perf_counter() - begin) < seconds:
+        classify(files)
+        done += len(files)
+    return done / passed
+
+
+def table(found: dict[tuple[str, str], list[float]]) -> str:
+    """The table in Markdown."""
+    lines = ["| model | " + " | ".join(CONTENDERS) + " | ratio |", "|---|" + "---:|" * 3]
+    for model in MODELS:
+        rates = [found[model, contender] for contender in CONTENDERS]
+        cells = [f"{statistics.median(r):.1f} ({min(r):.1f}–{max(r):.1f})" for r in rates]
+        ratio = statistics.median(ours / other for ours, other in zip(*rates, strict=True))
+        lines.append(f"| `{model}` | " + " | ".join(cells) + f" | {ratio:.1f}× |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement, at least")
+    arguments = parser.parse_args()
+    found = measure(arguments.rounds, arguments.seconds)
+    print(f"Pictures a second, {processors()} processors, {platform.machine()}:\n")
+    print(table(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Networks as ONNX files: exported once, kept in a folder, run by ONNX Runtime."""
+
+import hashlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any, cast
+
+import onnxruntime
+import torch
+import torchvision
+from filelock import FileLock
+from onnxruntime import InferenceSession, SessionOptions
+from PIL import Image
+from torch import Tensor, nn
+
+from classifier.catalog import Model
+
+log = logging.getLogger(__name__)
+
+OPSET = 20
+# How far a probability may be off. Other orders of summation account for some 1e-6.
+TOLERANCE = 1e-4
+# The exporter keeps its state in globals.
+_exporting = Lock()
+
+
+class ExportError(Exception):
+    """Raised if a network cannot be had as ONNX, or answers differently then."""
+
+
+class Exports:
+    """A folder of exported networks that fills on demand.
+
+    Nothing depends on it: if it cannot be written, networks are exported at every start.
+    """
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        self.folder = folder
+        self._options = SessionOptions()
+        self._options.intra_op_num_threads = threads
+        self._options.inter_op_num_threads = 1
+        self._options.log_severity_level = 3
+        # Threads that wait must not take the processor from those that have work.
+        self._options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+
+    def session(
+        self, model: Model, weights: Path, build: Callable[[], nn.Module]
+    ) -> InferenceSession:
+        """The model, ready to run: `picture` (1, 3, height, width) to `probabilities`.
+
+        `build` gives the network in evaluation mode; it is called only if there is no
+        export yet, or a damaged one. Raises ExportError, what `build` raises, and OSError
+        if the weights cannot be read.
+        """
+        file = self.path(model, weights)
+        if file.is_file():
+            try:
+                return InferenceSession(str(file), self._options)
+            # The runtime has an exception of its own for each kind of damage.
+            except Exception as error:
+                log.warning("%s is damaged and exported anew: %s", file, error)
+        network = nn.Sequential(build(), nn.Softmax(dim=1)).eval()
+        example = torch.rand(1, *_shape(model))
+        try:
+            content = _export(network, example)
+            session = InferenceSession(content, self._options)
+            difference = (run(session, example[0]) - _reference(network, example)).abs().max()
+        # Exporter, converter and runtime fail each in ways of their own.
+        except Exception as error:
+            raise ExportError(str(error) or type(error).__name__) from error
+        if not difference <= TOLERANCE:
+            raise ExportError(f"its probabilities differ by {difference:.2g}")
+        _keep(file, content)
+        return session
+
+    def path(self, model: Model, weights: Path) -> Path:
+        """Where the export of a model is, or will be.
+
+        Other weights, another input or another version of what makes it is another file.
+        """
+        if isinstance(model.weights, Path):
+            digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        else:
+            digest = model.weights.sha256
+        versions = [torch.__version__, torchvision.__version__, onnxruntime.__version__, OPSET]
+        identity = json.dumps([model.name, digest, _shape(model), *versions])
+        key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        return self.folder / f"{model.name}-{key}.onnx"
+
+
+def run(session: InferenceSession, picture: Tensor) -> Tensor:
+    """Probabilities (labels,) of a picture (3, height, width)."""
+    (probabilities,) = session.run(None, {"picture": picture.unsqueeze(0).numpy()})
+    return torch.from_numpy(probabilities[0])
+
+
+def _shape(model: Model) -> tuple[int, ...]:
+    """What the model's preprocessing makes of any picture, (3, height, width)."""
+    return tuple(model.preprocess(Image.new("RGB", (8, 8))).shape)
+
+
+def _export(network: nn.Module, example: Tensor) -> bytes:
+    content = io.BytesIO()
+    # torch calls this exporter old, but it takes a second where the new one takes ten.
+    with _exporting, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network,
+            (example,),
+            cast(Any, content),  # this exporter takes it, the annotation speaks of the other
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["picture"],
+            output_names=["probabilities"],
+        )
+    return content.getvalue()
+
+
+def _reference(network: nn.Module, example: Tensor) -> Tensor:
+    with torch.inference_mode():
+        probabilities: Tensor = network(example)[0]
+    return probabilities
+
+
+def _keep(file: Path, content: bytes) -> None:
+    """Writes the file at once or not at all, whoever else writes it."""
+    partial = file.with_suffix(".partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{file}.lock"):
+            try:
+                partial.write_bytes(content)
+                partial.replace(file)
+            finally:
+                partial.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("The export %s could not be kept: %s", file, error)
