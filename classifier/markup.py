@@ -50,9 +50,9 @@ def limits(model: Model, most: int, probability: float) -> str:
     if most > known:
         text += f" The larger models know {most:,}."
     labels = ", ".join(sorted(model.labels, key=str.casefold))
-    doubt = "<strong>None of its labels fits well.</strong> " if probability < UNSURE else ""
+    doubt = "<p class='doubt'>None of its labels fits well.</p>" if probability < UNSURE else ""
     return (
-        f"<div class='limits'><p>{doubt}{escape(text)}</p><details>"
+        f"<div class='limits'>{doubt}<p>{escape(text)}</p><details>"
         f"<summary>The {known:,}</summary><p>{escape(labels)}</p></details></div>"
     )
 

@@ -204,6 +204,7 @@ def test_it_fits_the_screen_and_can_be_read(
             "table.answer td",
             ".how",
             ".limits p",
+            ".limits summary",
         ]:
             assert contrast(page, text) >= 4.5, text
 

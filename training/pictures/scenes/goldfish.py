@@ -35,11 +35,11 @@ def build() -> None:
             (-2.3 + chance.gauss(0, 0.25), chance.uniform(0, 1.5), chance.uniform(-1, 2.6)),
             scale=chance.uniform(0.5, 1.4),
         )
-    stage.camera((-0.4, -8.6, 0.9), (0.5, 0, 0.05), 50, 0.09)
+    stage.camera((-0.2, -9.2, 1.0), (0.7, 0, 0.1), 50, 0.09)
 
 
 def _fish() -> Thing:
-    scales = Surface(roughness=0.22, metallic=0.25, coat_weight=0.3)
+    scales = Surface(roughness=0.4, metallic=0.2)
     cells = scales.cells(9, vector=scales.place(scale=(0.8, 0.4, 1)))
     height = scales.along("Z", scales.place("Generated"))
     tone = scales.ramp(height, (0.2, "#ffb84a"), (0.5, "#ff6a08"), (0.85, "#d83a04"))
@@ -49,7 +49,7 @@ def _fish() -> Thing:
         )
     )
     scales.bump(cells.outputs[0], 0.25, 0.05)
-    heights = (0.0, 0.36, 0.58, 0.74, 0.83, 0.84, 0.78, 0.66, 0.52, 0.38, 0.27, 0.2)
+    heights = (0.1, 0.44, 0.62, 0.74, 0.81, 0.82, 0.77, 0.66, 0.52, 0.38, 0.27, 0.2)
     tall = smooth_line([(height, 0, 0) for height in heights], 8)
 
     def trunk(u: float, v: float) -> Point:
@@ -82,16 +82,16 @@ def _fish() -> Thing:
         return (
             -0.6 + 1.5 * u + 0.35 * v,
             0.03 * math.sin(9 * u) * v,
-            root + v * (0.62 - 0.25 * u) * min(1, 4 * u + 0.15),
+            root + v * (0.62 - 0.25 * u) * math.sin(math.pi * min(0.5, u + 0.08)) ** 0.6,
         )
 
     def belly(u: float, v: float) -> Point:
-        out = v * math.sin(math.pi * (0.12 + 0.83 * u)) ** 0.6
-        return -0.6 + 0.5 * u + 0.65 * out, -0.3 - 0.3 * out, -0.55 - 0.55 * out + 0.1 * u
+        out = v * math.sin(math.pi * u) ** 0.7
+        return -0.6 + 0.6 * u + 0.6 * out, -0.3 - 0.3 * out, -0.55 - 0.6 * out + 0.1 * u
 
     def rear(u: float, v: float) -> Point:
-        out = v * math.sin(math.pi * (0.12 + 0.83 * u)) ** 0.6
-        return 0.5 + 0.5 * u + 0.45 * out, -0.02, -0.5 + 0.22 * u - 0.5 * out
+        out = v * math.sin(math.pi * u) ** 0.7
+        return 0.5 + 0.5 * u + 0.5 * out, -0.02, -0.5 + 0.22 * u - 0.55 * out
 
     parts = [sheet(shape, 24, 24, fin) for shape in (tail, back, belly, rear)]
     for side in (-1, 1):
