@@ -11,7 +11,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +69,8 @@ def ours(model: Model, folder: Path) -> Iterator[Contender]:
     classifier = Classifier({model.name: model}, engine, Gallery(folder), jobs, threads=1)
 
     def classify(pictures: Pictures) -> None:
-        wait([classifier.submit(picture, "picture.jpg", model) for picture in pictures])
+        for future in [classifier.submit(file, "picture.jpg", model) for file in pictures]:
+            future.result()
 
     yield classify
 

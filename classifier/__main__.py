@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from classifier import progress, samples
@@ -44,7 +45,8 @@ def classify(settings: Settings, arguments: Sequence[str]) -> int:
     parser.add_argument("--model", default=settings.models[0], help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     chosen = parser.parse_args(arguments)
-    classifier = Classifier.from_settings(settings)
+    # One picture after another, each with all processors.
+    classifier = Classifier.from_settings(replace(settings, concurrency=1))
     model = classifier.model(chosen.model)
     _fetch_with_bar(classifier, model.name)
     failures = 0

@@ -44,20 +44,25 @@ class Batches:
                 if not job.result.done():
                     jobs = min(len(self._waiting), self._most)
                     self._answer([self._waiting.popleft() for _ in range(jobs)])
-        return job.result.result()
+        try:
+            return job.result.result()
+        finally:
+            del job  # an error holds this frame, and must not hold the job that holds it
 
     def _answer(self, jobs: "Sequence[_Job]") -> None:
         try:
             for job, probabilities in zip(jobs, self._run(jobs), strict=True):
                 job.result.set_result(probabilities)
+            return
         # An accelerator can fail in many ways, among them that a batch is too large for it.
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].result.set_exception(error)
                 return
             log.warning("a batch of %d failed and is run one by one: %s", len(jobs), error)
-            for job in jobs:
-                self._answer([job])
+        # Here, where no error holds the memory of the failed batch any more.
+        for job in jobs:
+            self._answer([job])
 
     def _run(self, jobs: "Sequence[_Job]") -> Tensor:
         pictures = torch.stack([job.picture for job in jobs])

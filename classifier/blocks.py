@@ -6,17 +6,18 @@ import gradio
 from gradio.block_function import BlockFunction
 from gradio.caching import CacheMissError, _probe_mode_active
 from gradio.queueing import Event
-from gradio.server_messages import EventMessage
+from gradio.server_messages import EventMessage, ProcessCompletedMessage
 from gradio.utils import get_function_description
 
 from classifier.errors import InputError
 
 
 class Queue(gradio.queueing.Queue):
-    """Gradio's queue, which outlives the mailboxes of those who wait in it.
+    """Gradio's queue, mended where it would stop or grow.
 
     Gradio keeps the mailboxes of 2,000 sessions. A message to one that had to make room
-    would stop the queue, for everyone and for good.
+    would stop the queue, for everyone and for good. And it forgets an event when it is done,
+    but not one that was answered from memory.
     """
 
     def send_message(self, event: Event, event_message: EventMessage) -> None:
@@ -25,6 +26,9 @@ class Queue(gradio.queueing.Queue):
             super().send_message(event, event_message)
         except KeyError:
             event.alive = False
+        if isinstance(event_message, ProcessCompletedMessage) and event_message.used_cache:
+            self.event_ids_to_events.pop(event._id, None)
+            self.blocks.app.iterators.pop(event._id, None)
 
 
 class Blocks(gradio.Blocks):

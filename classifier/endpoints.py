@@ -1,11 +1,11 @@
 """What the page and programs can ask for, each a coroutine that Gradio's queue runs."""
 
 import asyncio
-import hashlib
 import logging
+import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
@@ -73,8 +73,8 @@ class Endpoints:
     def remembered(self, ask: Ask) -> Ask:
         """The same question about a picture of the gallery, answered at once when repeated.
 
-        It takes no place in the queue then. Where jobs are held to show what a queue is
-        for, nothing is remembered.
+        It takes no place in the queue then, and is refused only if the queue is full.
+        Where jobs are held to show what a queue is for, nothing is remembered.
         """
         if self._delay_seconds:
             return ask
@@ -82,14 +82,17 @@ class Endpoints:
         return known
 
     def _question(self, asked: dict[str, Any]) -> Hashable:
-        """What makes two questions one: name and content of the picture, and the model."""
+        """What makes two questions one: the same file, unchanged, and the same model."""
         try:
             path = self.classifier.gallery.path(asked["image"])
             state = path.stat()
-            content = _digest(path, state.st_mtime_ns, state.st_size)
         except (ClassifierError, OSError):
-            return None  # whatever is wrong is told when it is asked; errors are not kept
-        return path.name, content, str(asked["model"])
+            # What is wrong is told when it is asked in its turn. If nothing is by then, the
+            # answer is kept where no other question finds it.
+            return secrets.token_hex()
+        # Of a file that has changed the time of the last change has, whatever else was kept.
+        version = (state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_size)
+        return path.name, version, str(asked["model"])
 
     @told
     async def classify(self, image: str, model: str) -> PredictionRecord:
@@ -166,12 +169,6 @@ class Endpoints:
             report(fetch.part)
             await asyncio.sleep(POLL_SECONDS)
         fetch.result.result()
-
-
-@lru_cache(maxsize=2000)
-def _digest(path: Path, changed: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class Fetch:

@@ -40,8 +40,8 @@ class Engine:
 
     On the processor they run in ONNX Runtime, those that cannot be exported in torch; on
     an accelerator in torch, in batches. `threads` of the processor work on one picture.
-    The networks take `memory_mb` (2²⁰ bytes) together at most, unless more are in use at
-    once.
+    The networks take `memory_mb` (2²⁰ bytes) of the device's memory together at most,
+    unless more are in use at once.
     """
 
     def __init__(
@@ -71,30 +71,24 @@ class Engine:
             return model.weights
         return self._store.fetch(model.weights, report)
 
-    def load(self, model: Model) -> None:
-        """Sees to it that the model is in memory, as far as the memory allows.
-
-        Raises WeightsError if its weights cannot be had or do not fit.
-        """
-        with self._using(model):
-            pass
-
-    def run(self, model: Model, picture: Tensor) -> Tensor:
-        """Probabilities (labels,), on the processor, of a picture (3, height, width).
-
-        Raises WeightsError if the model's weights cannot be had or do not fit.
-        """
-        with self._using(model) as run:
-            return run(picture)
+    def has_room(self, model: Model) -> bool:
+        """Whether the model is in memory, or fits beside those that are."""
+        with self._lock:
+            used = sum(loaded.megabytes for loaded in self._loaded.values())
+            return model.name in self._loaded or used + self._megabytes(model) <= self._memory_mb
 
     @contextmanager
-    def _using(self, model: Model) -> Iterator[Run]:
-        """The model, in memory for as long as the context lasts."""
+    def using(self, model: Model) -> Iterator[Run]:
+        """The model, in memory for as long as the context lasts.
+
+        It turns a picture (3, height, width) into probabilities (labels,) on the processor.
+        Raises WeightsError if its weights cannot be had or do not fit.
+        """
         with self._loading[model.name]:
             loaded = self._take(model.name)
             if loaded is None:
                 run = self._build(model)
-                loaded = _Loaded(run, model.parameters * 4 / (1 << 20), users=1)
+                loaded = _Loaded(run, self._megabytes(model), users=1)
                 with self._lock:
                     self._loaded[model.name] = loaded
                     self._drop()
@@ -112,6 +106,9 @@ class Engine:
                 loaded.users += 1
                 self._loaded.move_to_end(name)
             return loaded
+
+    def _megabytes(self, model: Model) -> float:
+        return model.parameters * (2 if self.device.type == "cuda" else 4) / (1 << 20)
 
     def _drop(self) -> None:
         """Makes room: out goes what was unused for longest, but never the last used."""

@@ -6,10 +6,12 @@ import json
 import logging
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
 
+import onnx
 import onnxruntime
 import torch
 import torchvision
@@ -18,6 +20,8 @@ from onnxruntime import InferenceSession, SessionOptions
 from PIL import Image
 from torch import Tensor, nn
 
+from classifier import catalog
+from classifier.bundled import network
 from classifier.catalog import Model
 
 log = logging.getLogger(__name__)
@@ -58,25 +62,28 @@ class Exports:
         if the weights cannot be read.
         """
         file = self.path(model, weights)
-        if file.is_file():
-            try:
-                return InferenceSession(str(file), self._options)
-            # The runtime has an exception of its own for each kind of damage.
-            except Exception as error:
-                log.warning("%s is damaged and exported anew: %s", file, error)
-        network = nn.Sequential(build(), nn.Softmax(dim=1)).eval()
+        try:
+            if file.is_file():
+                return self._open(str(file))
+        # The runtime has an exception of its own for each kind of damage.
+        except Exception as error:
+            log.warning("%s cannot be used and is exported anew: %s", file, error)
+        whole = nn.Sequential(build(), nn.Softmax(dim=1)).eval()
         example = torch.rand(1, *_shape(model))
         try:
-            content = _export(network, example)
-            session = InferenceSession(content, self._options)
-            difference = (run(session, example[0]) - _reference(network, example)).abs().max()
+            content = _export(whole, example)
+            session = self._open(content)
+            difference = (run(session, example[0]) - _reference(whole, example)).abs().max()
         # Exporter, converter and runtime fail each in ways of their own.
         except Exception as error:
             raise ExportError(str(error) or type(error).__name__) from error
         if not difference <= TOLERANCE:
             raise ExportError(f"its probabilities differ by {difference:.2g}")
-        _keep(file, content)
-        return session
+        # A session keeps the bytes that it was made from; one made from a file has none.
+        return self._open(str(file)) if _keep(file, content) else session
+
+    def _open(self, source: str | bytes) -> InferenceSession:
+        return InferenceSession(source, self._options, providers=["CPUExecutionProvider"])
 
     def path(self, model: Model, weights: Path) -> Path:
         """Where the export of a model is, or will be.
@@ -87,8 +94,8 @@ class Exports:
             digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         else:
             digest = model.weights.sha256
-        versions = [torch.__version__, torchvision.__version__, onnxruntime.__version__, OPSET]
-        identity = json.dumps([model.name, digest, _shape(model), *versions])
+        versions = [module.__version__ for module in (torch, torchvision, onnx, onnxruntime)]
+        identity = json.dumps([model.name, digest, _shape(model), versions, _code()])
         key = hashlib.sha256(identity.encode()).hexdigest()[:16]
         return self.folder / f"{model.name}-{key}.onnx"
 
@@ -97,6 +104,13 @@ def run(session: InferenceSession, picture: Tensor) -> Tensor:
     """Probabilities (labels,) of a picture (3, height, width)."""
     (probabilities,) = session.run(None, {"picture": picture.unsqueeze(0).numpy()})
     return torch.from_numpy(probabilities[0])
+
+
+@cache
+def _code() -> list[str]:
+    """Digests of the modules that say what an export holds."""
+    files = [Path(module.__file__ or "") for module in (catalog, network)] + [Path(__file__)]
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 def _shape(model: Model) -> tuple[int, ...]:
@@ -127,8 +141,8 @@ def _reference(network: nn.Module, example: Tensor) -> Tensor:
     return probabilities
 
 
-def _keep(file: Path, content: bytes) -> None:
-    """Writes the file at once or not at all, whoever else writes it."""
+def _keep(file: Path, content: bytes) -> bool:
+    """Writes the file at once or not at all, whoever else writes it; tells whether it did."""
     partial = file.with_suffix(".partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -139,4 +153,6 @@ def _keep(file: Path, content: bytes) -> None:
             finally:
                 partial.unlink(missing_ok=True)
     except OSError as error:
-        log.warning("The export %s could not be kept: %s", file, error)
+        log.warning("the export %s could not be kept: %s", file, error)
+        return False
+    return True

@@ -1,5 +1,6 @@
 """A picture and a model go in, the five likeliest labels come out."""
 
+import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,15 +13,17 @@ from PIL import Image
 from classifier import catalog, images
 from classifier.catalog import Catalog, Model
 from classifier.engine import Engine
-from classifier.errors import UnknownNameError
+from classifier.errors import UnknownNameError, WeightsError
 from classifier.images import Gallery
 from classifier.settings import Settings, processors
 from classifier.weights import Store
 
+log = logging.getLogger(__name__)
+
 TOP = 5
 # Pictures are decoded to so many times the pixels that a model's preprocessing leaves.
 DETAIL = 4
-# Far beyond any panorama: up to here the answer is torchvision's own to the last digit.
+# Far beyond any panorama: up to here the answer is torchvision's own.
 WIDEST = 64
 
 
@@ -85,6 +88,8 @@ class Classifier:
             initializer=torch.set_num_threads,
             initargs=(threads,),
         )
+        # One at a time, and beside those who ask: looking through the list costs them nothing.
+        self._preparer = ThreadPoolExecutor(1, "preparing")
         self._preparing: dict[str, Future[None]] = {}
 
     @classmethod
@@ -113,10 +118,21 @@ class Classifier:
         return self.catalog[name]
 
     def prepare(self, model: Model) -> None:
-        """Loads a model whose weights are here, in its turn, so that it is there when asked."""
+        """Loads a model in the background, so that it is there when asked.
+
+        Only if its weights are here and no other model has to make room for it.
+        """
         pending = self._preparing.get(model.name)
         if self.engine.is_ready(model) and (pending is None or pending.done()):
-            self._preparing[model.name] = self._threads.submit(self.engine.load, model)
+            self._preparing[model.name] = self._preparer.submit(self._load, model)
+
+    def _load(self, model: Model) -> None:
+        if self.engine.has_room(model):
+            try:
+                with self.engine.using(model):
+                    pass
+            except WeightsError as error:
+                log.warning("%s could not be made ready: %s", model.name, error)
 
     def submit(self, source: Path | bytes, name: str, model: Model) -> "Future[Prediction]":
         """`classify` in its turn. Cancelled before then, it never runs."""
@@ -128,11 +144,11 @@ class Classifier:
         Raises PictureError if the picture cannot be read and WeightsError if the
         model's weights cannot be had.
         """
-        self.engine.load(model)
-        start = time.perf_counter()
-        picture = _middle(images.read(source, name, DETAIL * model.pixels))
-        probabilities = self.engine.run(model, model.preprocess(picture))
-        values, places = torch.topk(probabilities, TOP)
+        with self.engine.using(model) as run:
+            start = time.perf_counter()
+            picture = _middle(images.read(source, name, DETAIL * model.pixels))
+            values, places = torch.topk(run(model.preprocess(picture)), TOP)
+            seconds = time.perf_counter() - start
         return Prediction(
             model=model.name,
             image=name,
@@ -140,7 +156,7 @@ class Classifier:
                 Guess(model.labels[place], value)
                 for place, value in zip(places.tolist(), values.tolist(), strict=True)
             ),
-            seconds=time.perf_counter() - start,
+            seconds=seconds,
             device=self.engine.device.type,
         )
 

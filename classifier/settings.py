@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import torch
+
 from classifier.errors import SettingError
 
 Value = TypeVar("Value")
@@ -43,7 +45,7 @@ def default_cache() -> Path:
 class Settings:
     """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each.
 
-    Loaded models take `memory_mb` (2²⁰ bytes) together.
+    Loaded models take `memory_mb` (2²⁰ bytes) of the device's memory together.
     """
 
     images: Path = PROJECT / "images"
@@ -75,7 +77,9 @@ class Settings:
                 raise SettingError(variable, text, expected) from None
 
         device = read("DEVICE", _device, cls.device, "one of " + ", ".join(DEVICES))
-        concurrency = max(processors(), BATCH if uses_cuda(device) else 1)
+        cuda = uses_cuda(device)
+        concurrency = max(processors(), BATCH) if cuda else processors()
+        memory = torch.cuda.mem_get_info()[1] // 2 >> 20 if cuda else memory_mb() // 4
         return cls(
             images=read("IMAGES", _folder, cls.images, "a folder of pictures"),
             models=read("MODELS", _names, cls.models, "names of models, separated by commas"),
@@ -83,15 +87,13 @@ class Settings:
             concurrency=read("CONCURRENCY", _count, concurrency, "a whole number from 1 up"),
             queue_size=read("QUEUE_SIZE", _count, cls.queue_size, "a whole number from 1 up"),
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
-            memory_mb=read("MEMORY_MB", _count, memory_mb() // 4, "a whole number from 1 up"),
+            memory_mb=read("MEMORY_MB", _count, memory, "a whole number from 1 up"),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
         )
 
 
 def uses_cuda(device: str) -> bool:
     """Whether models run on a CUDA device, if there is one."""
-    import torch  # so large that settings which are wrong should not have to wait for it
-
     return device != "cpu" and torch.cuda.is_available()
 
 

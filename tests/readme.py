@@ -94,7 +94,12 @@ class Sample:
 
 def samples() -> list[Sample]:
     """What the bundled model makes of each sample picture."""
-    classifier = Classifier.from_settings(Settings(models=("tiny",)))
+    with tempfile.TemporaryDirectory() as cache:
+        settings = Settings(models=("tiny",), device="cpu", cache=Path(cache))
+        return _samples(Classifier.from_settings(settings))
+
+
+def _samples(classifier: Classifier) -> list[Sample]:
     model = classifier.model("tiny")
     found = []
     for name in classifier.gallery.names():

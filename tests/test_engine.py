@@ -27,6 +27,11 @@ def make(folder: Path, device: str = "cpu", memory_mb: float = 1000) -> Engine:
     return Engine(device, store, folder / "onnx", threads=1, memory_mb=memory_mb)
 
 
+def run(engine: Engine, model: Model) -> Tensor:
+    with engine.using(model) as network:
+        return network(PICTURE)
+
+
 @pytest.fixture
 def engine(tmp_path: Path) -> Engine:
     return make(tmp_path)
@@ -59,7 +64,7 @@ def test_probabilities_are_those_of_the_network(engine: Engine, tmp_path: Path) 
     network = MeanColour()
     network.load_state_dict(model.read(tmp_path / "small.pth"))
 
-    probabilities = engine.run(model, PICTURE)
+    probabilities = run(engine, model)
 
     expected = network(PICTURE.unsqueeze(0))[0].softmax(dim=0)
     assert probabilities.shape == (10,)
@@ -79,12 +84,12 @@ def test_model_is_built_once_for_eight_callers_at_once(engine: Engine, tmp_path:
 
     model = small(tmp_path, build=build)
 
-    def run(number: int) -> Tensor:
+    def ask(number: int) -> Tensor:
         barrier.wait()
-        return engine.run(model, PICTURE)
+        return run(engine, model)
 
     with ThreadPoolExecutor(8) as threads:
-        answers = list(threads.map(run, range(8)))
+        answers = list(threads.map(ask, range(8)))
 
     assert len(built) == 1
     assert all(torch.equal(answer, answers[0]) for answer in answers)
@@ -100,10 +105,10 @@ def test_slow_model_does_not_hold_up_another(engine: Engine, tmp_path: Path) -> 
 
     slow, quick = small(tmp_path, "slow", build), small(tmp_path, "quick")
     with ThreadPoolExecutor(2) as threads:
-        waiting = threads.submit(engine.load, slow)
+        waiting = threads.submit(run, engine, slow)
         assert begun.wait(20)
         try:
-            threads.submit(engine.load, quick).result(timeout=20)
+            threads.submit(run, engine, quick).result(timeout=20)
             assert not waiting.done()
         finally:
             end.set()
@@ -114,10 +119,12 @@ def test_models_layers_are_in_evaluation_mode(engine: Engine, tmp_path: Path) ->
 
     class Observed(MeanColour):
         def forward(self, pictures: Tensor) -> Tensor:
+            if torch.onnx.is_in_onnx_export():
+                raise RuntimeError("not for export: it is what runs that is observed")
             modes.append(self.training)
             return super().forward(pictures)
 
-    engine.run(small(tmp_path, build=Observed), PICTURE)
+    run(engine, small(tmp_path, build=Observed))
 
     assert modes
     assert not any(modes)
@@ -151,23 +158,23 @@ def test_damaged_weights_are_explained_and_harm_no_other_model(
 
     for _ in range(2):
         with pytest.raises(WeightsError) as caught:
-            engine.run(model, PICTURE)
+            run(engine, model)
         assert str(caught.value) == (
             f"The weights of damaged in {tmp_path / 'damaged.pth'} do not fit it: "
             "the file is damaged, or another model's."
         )
         assert caught.value.__cause__ is not None
 
-    assert engine.run(other, PICTURE).sum() == pytest.approx(1)
+    assert run(engine, other).sum() == pytest.approx(1)
 
 
 def test_repaired_weights_are_loaded_without_a_restart(engine: Engine, tmp_path: Path) -> None:
     model = small(tmp_path)
     write_half(tmp_path / "small.pth")
     with pytest.raises(WeightsError):
-        engine.load(model)
+        run(engine, model)
 
-    assert engine.run(small(tmp_path), PICTURE).sum() == pytest.approx(1)
+    assert run(engine, small(tmp_path)).sum() == pytest.approx(1)
 
 
 def test_model_with_a_file_is_always_ready(engine: Engine, tmp_path: Path) -> None:
@@ -198,9 +205,9 @@ def test_weights_that_cannot_be_fetched_are_explained_and_harm_no_other_model(
     model, other = replace(small(tmp_path, "far"), weights=source), small(tmp_path, "near")
 
     with pytest.raises(WeightsError, match=f"^Could not fetch {source.file} from {source.url}: "):
-        engine.run(model, PICTURE)
+        run(engine, model)
 
-    assert engine.run(other, PICTURE).sum() == pytest.approx(1)
+    assert run(engine, other).sum() == pytest.approx(1)
 
 
 def test_what_was_unused_for_longest_is_dropped_when_memory_is_short(tmp_path: Path) -> None:
@@ -220,7 +227,7 @@ def test_what_was_unused_for_longest_is_dropped_when_memory_is_short(tmp_path: P
     engine = make(tmp_path, memory_mb=800)
     a, b, c = model("a"), model("b"), model("c")
     for asked in (a, b, a, c, a, b):
-        engine.run(asked, PICTURE)
+        run(engine, asked)
         for file in (tmp_path / "onnx").glob("*.onnx"):
             file.unlink()
 
@@ -233,7 +240,7 @@ def test_what_is_in_use_is_never_dropped(tmp_path: Path) -> None:
     running, end = threading.Barrier(4), threading.Event()
 
     def use(model: Model) -> None:
-        with engine._using(model):
+        with engine.using(model):
             running.wait(20)
             assert end.wait(20)
 
@@ -246,3 +253,17 @@ def test_what_is_in_use_is_never_dropped(tmp_path: Path) -> None:
             used.result(timeout=20)
 
     assert len(engine._loaded) == 1
+
+
+def test_there_is_room_for_what_is_loaded_or_fits(tmp_path: Path) -> None:
+    engine = make(tmp_path, memory_mb=10)
+    loaded, fits, large = (
+        replace(small(tmp_path, name), parameters=megabytes << 18)
+        for name, megabytes in (("loaded", 6), ("fits", 4), ("large", 5))
+    )
+    assert engine.has_room(loaded)
+    run(engine, loaded)
+
+    assert engine.has_room(loaded)
+    assert engine.has_room(fits)
+    assert not engine.has_room(large)

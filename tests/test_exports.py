@@ -79,7 +79,7 @@ def test_a_damaged_export_is_made_anew(
     torch.testing.assert_close(answer(exported, build), expected(build), rtol=0, atol=1e-6)
 
     assert file.read_bytes() == whole
-    assert f"{file} is damaged and exported anew" in caplog.text
+    assert f"{file} cannot be used and is exported anew" in caplog.text
 
 
 def test_other_weights_are_another_file(exported: Exports, tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_other_weights_are_another_file(exported: Exports, tmp_path: Path) -> No
     assert len(list(exported.folder.glob("*.onnx"))) == 2
 
 
-@pytest.mark.parametrize("module", ["torch", "torchvision", "onnxruntime"])
+@pytest.mark.parametrize("module", ["torch", "torchvision", "onnx", "onnxruntime"])
 def test_another_version_is_another_file(
     exported: Exports, tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +109,29 @@ def test_another_version_is_another_file(
 
     assert exported.path(model, model.weights) != before
     assert exported.path(model, model.weights).name.startswith("small-")
+
+
+def test_other_code_is_another_file(
+    exported: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small(tmp_path)
+    assert isinstance(model.weights, Path)
+    before = exported.path(model, model.weights)
+    monkeypatch.setattr("classifier.exports._code", lambda: ["edited"])
+
+    assert exported.path(model, model.weights) != before
+
+
+def test_a_folder_that_may_not_be_entered_costs_nothing_but_time(
+    exported: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(file: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(Path, "is_file", forbidden)
+    build = Building(small(tmp_path))
+
+    torch.testing.assert_close(answer(exported, build), expected(build), rtol=0, atol=1e-6)
 
 
 def test_a_folder_that_cannot_be_written_costs_nothing_but_time(
@@ -171,7 +194,8 @@ def test_the_engine_runs_in_torch_what_cannot_be_exported(
 ) -> None:
     model = small(tmp_path, build=Unknown)
     engine = Engine("cpu", Store(tmp_path), tmp_path / "onnx", threads=1, memory_mb=1000)
-    probabilities = engine.run(model, PICTURE)
+    with engine.using(model) as run:
+        probabilities = run(PICTURE)
 
     torch.testing.assert_close(probabilities, expected(Building(model)), rtol=0, atol=1e-6)
     assert "small runs in torch, for it cannot be exported" in caplog.text

@@ -313,6 +313,28 @@ def test_processors_are_shared_among_those_who_run(
     assert watch.threads == [share] * (2 * concurrency)
 
 
+def test_a_model_is_made_ready_before_anyone_asks(folder: Path, tmp_path: Path) -> None:
+    built = threading.Event()
+
+    def build() -> nn.Module:
+        built.set()
+        return MeanColour()
+
+    classifier_of(folder).prepare(small(tmp_path, build=build))
+
+    assert built.wait(20)
+
+
+def test_no_model_makes_room_for_one_that_nobody_asked_for(folder: Path, tmp_path: Path) -> None:
+    classifier = classifier_of(folder)
+    large = replace(small(tmp_path), parameters=1 << 40)
+
+    classifier.prepare(large)
+    classifier._preparing["small"].result(20)
+
+    assert not classifier.engine._loaded
+
+
 def test_seconds_leave_out_loading_and_waiting(folder: Path, tmp_path: Path) -> None:
     def build() -> nn.Module:
         sleep(1.5)

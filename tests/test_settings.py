@@ -14,6 +14,26 @@ DEVICE = "one of auto, cpu, cuda"
 NAMES = "names of models, separated by commas"
 
 
+@pytest.fixture(autouse=True)
+def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same defaults whatever machine this is."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+
+def test_a_cuda_device_sets_how_many_run_at_once_and_in_how_much_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (1 << 30, 16 << 30))
+
+    settings = Settings.from_environment({})
+    assert settings.concurrency == max(32, len(os.sched_getaffinity(0)))
+    assert settings.memory_mb == 8 << 10
+
+    unused = Settings.from_environment({"CLASSIFIER_DEVICE": "cpu"})
+    assert unused.concurrency == len(os.sched_getaffinity(0))
+
+
 def test_empty_environment_gives_defaults() -> None:
     settings = Settings.from_environment({})
 

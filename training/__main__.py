@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from classifier import catalog
+from classifier.settings import processors
 from training import data, evaluate, export
 from training.recipe import Recipe
 from training.train import train
@@ -39,11 +40,18 @@ def main() -> None:
     )
     weights = arguments.output / catalog.BUNDLED_FILE.name
     export.write_weights(network, temperature, first, pictures.imagenet_classes, weights)
-    judge(weights, recipe, temperature, pictures, arguments.photos)
+    cuda = device.type == "cuda"
+    machine = torch.cuda.get_device_name() if cuda else f"{processors()} processor cores"
+    judge(weights, recipe, machine, temperature, pictures, arguments.photos)
 
 
 def judge(
-    weights: Path, recipe: Recipe, temperature: float, pictures: data.Data, photos: Path
+    weights: Path,
+    recipe: Recipe,
+    machine: str,
+    temperature: float,
+    pictures: data.Data,
+    photos: Path,
 ) -> None:
     """Writes the card of the file of weights, judged as it is read by the app."""
     model = catalog.bundled(weights)
@@ -59,6 +67,7 @@ def judge(
             "parameters": f"{model.parameters / 1e6:.2f}",
             "megabytes": f"{model.megabytes:.1f}",
             "epochs": str(recipe.epochs),
+            "machine": machine,
             "top1": f"{first:.1%}",
             "top5": f"{among_five:.1%}",
             "error": f"{evaluate.calibration_error(scores, classes):.3f}",
