@@ -12,15 +12,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-import numpy
 import torch
 from PIL import Image
 from tqdm import tqdm
 
-from classifier import catalog
+from benchmarks import material
+from benchmarks.material import MODELS
 from classifier.catalog import Model
 from classifier.engine import Engine
 from classifier.images import Gallery
@@ -28,37 +27,7 @@ from classifier.predict import Classifier
 from classifier.settings import processors
 from classifier.weights import Store
 
-MODELS = ("tiny", "mobilenet_v3_large", "resnet18", "resnet50")
-SIZE = (500, 375)  # ImageNet's most frequent
-
-Pictures = list[bytes]
-Contender = Callable[[Pictures], None]
-
-
-def pictures(count: int) -> Pictures:
-    """Different photograph-like JPEG files: smooth colours under a little noise."""
-    generator = numpy.random.default_rng(1)
-    made = []
-    for _ in range(count):
-        coarse = generator.integers(0, 256, (6, 8, 3), dtype=numpy.uint8)
-        smooth = Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
-        noise = generator.normal(0, 6, (SIZE[1], SIZE[0], 3))
-        pixels = (numpy.asarray(smooth) + noise).clip(0, 255).astype(numpy.uint8)
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=90)
-        made.append(file.getvalue())
-    return made
-
-
-def with_weights(name: str, folder: Path) -> Model:
-    """The model, with random weights if it is not the bundled one: speed is the same."""
-    if name == catalog.BUNDLED:
-        return catalog.bundled()
-    model = catalog.published(name)
-    file = folder / f"{name}.pth"
-    torch.manual_seed(0)
-    torch.save(model.build().state_dict(), file)
-    return replace(model, weights=file)
+Contender = Callable[[list[bytes]], None]
 
 
 @contextmanager
@@ -68,7 +37,7 @@ def ours(model: Model, folder: Path) -> Iterator[Contender]:
     engine = Engine("cpu", Store(folder), folder / "onnx", threads=1, memory_mb=1000)
     classifier = Classifier({model.name: model}, engine, Gallery(folder), jobs, threads=1)
 
-    def classify(pictures: Pictures) -> None:
+    def classify(pictures: list[bytes]) -> None:
         for future in [classifier.submit(file, "picture.jpg", model) for file in pictures]:
             future.result()
 
@@ -78,13 +47,10 @@ def ours(model: Model, folder: Path) -> Iterator[Contender]:
 @contextmanager
 def eager(model: Model, folder: Path) -> Iterator[Contender]:
     """torch and torchvision as their documentation shows, one picture after another."""
-    assert isinstance(model.weights, Path)
-    network = model.build()
-    network.load_state_dict(model.read(model.weights))
-    network.eval()
+    network = material.eager(model)
     torch.set_num_threads(processors())
 
-    def classify(pictures: Pictures) -> None:
+    def classify(pictures: list[bytes]) -> None:
         for picture in pictures:
             opened = Image.open(io.BytesIO(picture)).convert("RGB")
             with torch.inference_mode():
@@ -99,21 +65,21 @@ CONTENDERS = {"this classifier": ours, "eager torch": eager}
 def measure(rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
     """Pictures a second in each round, by model and contender."""
     found: dict[tuple[str, str], list[float]] = {}
+    files = material.pictures(40)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        models = [with_weights(name, folder) for name in MODELS]
+        models = [material.with_weights(name, folder) for name in MODELS]
         for number in tqdm(range(rounds), "rounds"):
             for model in models:
                 # Every other round begins with the other one.
                 for contender in list(CONTENDERS)[:: 1 if number % 2 else -1]:
                     with CONTENDERS[contender](model, folder) as classify:
-                        rate = _rate(classify, seconds)
+                        rate = _rate(classify, files, seconds)
                     found.setdefault((model.name, contender), []).append(rate)
     return found
 
 
-def _rate(classify: Contender, seconds: float) -> float:
-    files = pictures(40)
+def _rate(classify: Contender, files: list[bytes], seconds: float) -> float:
     classify(files[:4])  # loaded, and warm
     done, begin = 0, time.perf_counter()
     while (passed := time.perf_counter() - begin) < seconds:
