@@ -74,12 +74,12 @@ def measure(rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
                 # Every other round begins with the other one.
                 for contender in list(CONTENDERS)[:: 1 if number % 2 else -1]:
                     with CONTENDERS[contender](model, folder) as classify:
-                        rate = _rate(classify, files, seconds)
-                    found.setdefault((model.name, contender), []).append(rate)
+                        speed = rate(classify, files, seconds)
+                    found.setdefault((model.name, contender), []).append(speed)
     return found
 
 
-def _rate(classify: Contender, files: list[bytes], seconds: float) -> float:
+def rate(classify: Contender, files: list[bytes], seconds: float) -> float:
     classify(files[:4])  # loaded, and warm
     done, begin = 0, time.perf_counter()
     while (passed := time.perf_counter() - begin) < seconds:

@@ -8,8 +8,7 @@ import numpy
 import torch
 from PIL import Image
 
-from classifier import catalog
-from classifier.catalog import Model
+from classifier.catalog import BUNDLED, Model, bundled, published
 
 MODELS = ("tiny", "mobilenet_v3_large", "resnet18", "resnet50")
 SIZE = (500, 375)  # ImageNet's most frequent
@@ -32,9 +31,9 @@ def pictures(count: int) -> list[bytes]:
 
 def with_weights(name: str, folder: Path) -> Model:
     """The model, with random weights if it is not the bundled one: speed is the same."""
-    if name == catalog.BUNDLED:
-        return catalog.bundled()
-    model = catalog.published(name)
+    if name == BUNDLED:
+        return bundled()
+    model = published(name)
     file = folder / f"{name}.pth"
     if not file.exists():
         torch.manual_seed(0)

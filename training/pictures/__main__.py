@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="training.pictures", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCENES))
     parser.add_argument("--size", type=int, default=512, help="pixels along a side")
-    parser.add_argument("--samples", type=int, default=64, help="light paths a pixel")
+    parser.add_argument("--samples", type=int, default=12, help="light paths a pixel")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=ROOT / "images")
     arguments = parser.parse_args()

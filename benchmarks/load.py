@@ -1,0 +1,93 @@
+"""The load, in a process of its own, so light that it takes little from the servers.
+
+`python -m benchmarks.load KIND ADDRESS MODEL --clients 16 --seconds 5 NAME...` asks about one
+picture after another and prints a line of JSON: how many were answered, in how many seconds.
+"""
+
+import argparse
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+POLL_SECONDS = 0.02
+
+Ask = Callable[[aiohttp.ClientSession, str, str, str], Awaitable[None]]
+
+
+async def gradio(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
+    """Puts a question to the endpoint /classify and waits for its answer."""
+    url = f"{address}/gradio_api/call/classify"
+    async with session.post(url, json={"data": [image, model]}) as answer:
+        event = (await answer.json())["event_id"]
+    async with session.get(f"{url}/{event}") as answer:
+        text = await answer.text()
+    if "event: complete" not in text:
+        raise RuntimeError(text)
+
+
+async def litserve(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
+    async with session.post(f"{address}/predict", json={"image": image}) as answer:
+        if len((await answer.json())["predictions"]) != 5:
+            raise RuntimeError(await answer.text())
+
+
+async def course(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
+    """Puts a job and asks for it until it is done, as the course's page does."""
+    form = {"image_id": image, "model_id": model}
+    async with session.post(f"{address}/classifications", data=form) as answer:
+        job = (await answer.json())["job_id"]
+    while True:
+        async with session.get(f"{address}/classifications/{job}") as answer:
+            state = await answer.json()
+        if state["task_status"] == "failed":
+            raise RuntimeError(f"job {job} failed")
+        if state["data"]:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+KINDS: dict[str, Ask] = {"gradio": gradio, "litserve": litserve, "course": course}
+
+
+async def load(
+    ask: Ask, address: str, model: str, names: list[str], clients: int, seconds: float
+) -> dict[str, float]:
+    """Keeps so many clients busy for so long."""
+    pictures = itertools.cycle(names)
+    begin = time.perf_counter()
+    times: list[float] = []
+
+    async def client(session: aiohttp.ClientSession) -> None:
+        while (start := time.perf_counter()) < begin + seconds:
+            await ask(session, address, next(pictures), model)
+            times.append(time.perf_counter() - start)
+
+    timeout = aiohttp.ClientTimeout(total=600)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+        await asyncio.gather(*(client(session) for _ in range(clients)))
+    passed = time.perf_counter() - begin
+    return {"done": len(times), "seconds": passed, "median": sorted(times)[len(times) // 2]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__)
+    parser.add_argument("kind", choices=KINDS)
+    parser.add_argument("address")
+    parser.add_argument("model")
+    parser.add_argument("names", nargs="+", metavar="NAME")
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    asked = parser.parse_args()
+    result = load(
+        KINDS[asked.kind], asked.address, asked.model, asked.names, asked.clients, asked.seconds
+    )
+    print(json.dumps(asyncio.run(result)))
+
+
+if __name__ == "__main__":
+    main()
