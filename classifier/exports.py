@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -12,17 +13,20 @@ from threading import Lock
 from typing import Any, cast
 
 import onnx
-import onnxruntime
 import torch
 import torchvision
 from filelock import FileLock
-from onnxruntime import InferenceSession, SessionOptions
 from PIL import Image
 from torch import Tensor, nn
 
 from classifier import catalog
 from classifier.bundled import network
 from classifier.catalog import Model
+
+# Set before the import, or the runtime reports its use to Microsoft when there is a network.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
+from onnxruntime import InferenceSession, SessionOptions
 
 log = logging.getLogger(__name__)
 

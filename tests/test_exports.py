@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +15,7 @@ from classifier.engine import Engine
 from classifier.exports import ExportError, Exports
 from classifier.weights import Source, Store
 from tests.models import PIXELS, MeanColour, small
+from tests.serving import PROJECT
 
 PICTURE = torch.rand(3, PIXELS, PIXELS)
 
@@ -207,3 +211,16 @@ def test_a_model_from_a_source_is_known_by_its_digest(exported: Exports, tmp_pat
     paths = {exported.path(replace(model, weights=source), tmp_path) for source in sources}
 
     assert len(paths) == 2
+
+
+def test_the_runtime_keeps_and_reports_nothing_of_its_use(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name[:4] != "ORT_"}
+    subprocess.run(
+        [sys.executable, "-c", "import classifier.exports"],
+        cwd=PROJECT,
+        env=environment | {"HOME": str(tmp_path)},
+        check=True,
+        timeout=100,
+    )
+
+    assert not list(tmp_path.rglob("*onnxruntime*"))
