@@ -2,11 +2,13 @@
 
 import re
 import shutil
+from dataclasses import fields
 
 import gradio
 import pytest
 import yaml
 
+from classifier import Settings
 from tests import readme
 from tests.readme import README, Example
 from tests.serving import PROJECT, Server
@@ -87,15 +89,7 @@ def test_the_header_makes_a_space_of_the_pinned_gradio() -> None:
 def test_every_setting_is_explained() -> None:
     settings = set(re.findall(r"CLASSIFIER_[A-Z_]+", README.read_text()))
 
-    assert settings == {
-        "CLASSIFIER_IMAGES",
-        "CLASSIFIER_MODELS",
-        "CLASSIFIER_DEVICE",
-        "CLASSIFIER_CONCURRENCY",
-        "CLASSIFIER_QUEUE_SIZE",
-        "CLASSIFIER_DELAY_SECONDS",
-        "CLASSIFIER_CACHE",
-    }
+    assert settings == {f"CLASSIFIER_{field.name.upper()}" for field in fields(Settings)}
 
 
 def test_every_link_within_the_project_leads_somewhere() -> None:
