@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 TOP = 5
 # Pictures are decoded to so many times the pixels that a model's preprocessing leaves.
-DETAIL = 4
+DETAIL = 8
 # Far beyond any panorama: up to here the answer is torchvision's own.
 WIDEST = 64
 
