@@ -13,7 +13,7 @@ from tests import readme
 from tests.readme import README, Example
 from tests.serving import PROJECT, Server
 
-NUMBER = re.compile(r"\d+\.?\d*")
+NUMBER = re.compile(r"(\d+\.?\d*)(%?)")
 
 
 @pytest.mark.parametrize("example", readme.examples(), ids=lambda example: example.code[:40])
@@ -49,7 +49,10 @@ def assert_alike(printed: str, shown: str) -> None:
     ]
     words = [NUMBER.sub("#", text) for text in both]
     assert words[0] == words[1]
-    numbers = [[float(number) for number in NUMBER.findall(text)] for text in both]
+    numbers = [
+        [float(number) / (100 if percent else 1) for number, percent in NUMBER.findall(text)]
+        for text in both
+    ]
     assert numbers[0] == pytest.approx(numbers[1], rel=0.02, abs=0.0005)
 
 
