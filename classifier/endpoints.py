@@ -66,7 +66,7 @@ class Endpoints:
 
     def __init__(self, classifier: Classifier, delay_seconds: float) -> None:
         self.classifier = classifier
-        self._delay_seconds = delay_seconds
+        self.delay_seconds = delay_seconds
         self._fetches: dict[str, Fetch] = {}
         self._threads = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
 
@@ -76,7 +76,7 @@ class Endpoints:
         It takes no place in the queue then, and is refused only if the queue is full.
         Where jobs are held to show what a queue is for, nothing is remembered.
         """
-        if self._delay_seconds:
+        if self.delay_seconds:
             return ask
         known: Ask = gradio.cache(ask, key=self._question, max_size=REMEMBERED)
         return known
@@ -146,12 +146,21 @@ class Endpoints:
         return markup.facts(chosen, self.classifier.engine.is_ready(chosen))
 
     async def _predict(self, image: str, model: str) -> Prediction:
-        """Cancelled while it is held or before its turn, a question costs nothing more."""
+        return await self.predict(self.classifier.gallery.path(image), image, model)
+
+    async def predict(self, path: Path, name: str, model: str) -> Prediction:
+        """What a model makes of the picture in a file, which the answer calls by `name`.
+
+        Cancelled while it is held or before its turn, a question costs nothing more.
+        """
         chosen = self.classifier.model(model)
-        path = self.classifier.gallery.path(image)
         await self._fetch(chosen)
-        await asyncio.sleep(self._delay_seconds)
-        return await asyncio.wrap_future(self.classifier.submit(path, image, chosen))
+        await asyncio.sleep(self.delay_seconds)
+        return await asyncio.wrap_future(self.classifier.submit(path, name, chosen))
+
+    async def ensure(self, model: str, report: Report = ignore) -> None:
+        """Sees to it that a model's weights are here. Raises WeightsError."""
+        await self._fetch(self.classifier.model(model), report)
 
     async def _fetch(self, model: Model, report: Report = ignore) -> None:
         """Joins the fetch of a model that is under way, or begins one.

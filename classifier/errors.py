@@ -24,7 +24,8 @@ class UnknownNameError(InputError):
     """Raised if a name is not among those on offer."""
 
     def __init__(self, kind: str, name: object, valid: Iterable[str]) -> None:
-        super().__init__(f"No {kind} is called {show(name)}; {offer(name, list(valid))}.")
+        self.valid = list(valid)
+        super().__init__(f"No {kind} is called {show(name)}; {offer(name, self.valid)}.")
 
 
 class PictureError(InputError):
@@ -33,6 +34,26 @@ class PictureError(InputError):
 
 class WeightsError(ClassifierError):
     """Raised if the weights of a model cannot be had."""
+
+
+class BusyError(ClassifierError):
+    """Raised if no job can be taken now; perhaps `seconds` from now."""
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(f"{reason} Try again in {seconds} s.")
+        self.seconds = seconds
+
+
+class TooLargeError(InputError):
+    """Raised if a caller sends more bytes than are taken."""
+
+
+class RecordError(ClassifierError):
+    """Raised if the record of jobs cannot be read or written."""
+
+
+class RecordHeldError(RecordError):
+    """Raised if another server keeps the record of jobs."""
 
 
 def show(value: Any, longest: int = 80) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 
 import gradio
 
-from classifier import markup
-from classifier.blocks import Blocks
+from classifier import line, markup
+from classifier.blocks import INFERENCE, Blocks
 from classifier.endpoints import Endpoints, told
+from classifier.tickets import Tickets
 
 CSS = Path(__file__).with_name("page.css")
 THEME = gradio.themes.Default(
@@ -40,7 +41,7 @@ ENABLE = "() => ({__type__: 'update', interactive: true})"
 DISABLE = "() => ({__type__: 'update', interactive: false})"
 
 
-def build(endpoints: Endpoints, concurrency: int) -> Blocks:
+def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
     """The page. At most `concurrency` classifications run at once, whoever asks."""
     gallery = endpoints.classifier.gallery
     names = gallery.names()
@@ -123,7 +124,7 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
             endpoints.remembered(endpoints.answer),
             [picture, model],
             answer,
-            concurrency_id="inference",
+            concurrency_id=INFERENCE,
             concurrency_limit=concurrency,
             api_visibility="private",
         )
@@ -134,8 +135,15 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
         gradio.api(
             endpoints.remembered(endpoints.classify),
             api_name="classify",
-            concurrency_id="inference",
+            concurrency_id=INFERENCE,
             concurrency_limit=concurrency,
         )
         gradio.api(endpoints.info, api_name="info", queue=False)
+        gradio.api(
+            tickets.run,
+            api_name=line.NAME,
+            concurrency_id=INFERENCE,
+            concurrency_limit=concurrency,
+            api_visibility="private",
+        )
     return page

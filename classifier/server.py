@@ -12,13 +12,14 @@ from fastapi.routing import APIRoute
 from gradio.route_utils import FnIndexInferError
 from PIL import ImageOps
 
-from classifier import cancellation, images, interface
+from classifier import cancellation, images, interface, rest, stopping
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
 from classifier.images import Gallery
 from classifier.predict import Classifier
 from classifier.settings import Settings
+from classifier.tickets import Tickets
 
 THUMBNAIL_PIXELS = 112
 # All events together, those that only wait for a download among them. Any number but
@@ -34,7 +35,10 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 def create(settings: Settings) -> Blocks:
     """The page of a classifier. Raises SettingError if it cannot be made so."""
     endpoints = Endpoints(Classifier.from_settings(settings), settings.delay_seconds)
-    return interface.build(endpoints, settings.concurrency)
+    tickets = Tickets(endpoints, settings.cache / "tickets", settings.result_hours)
+    page = interface.build(endpoints, settings.concurrency, tickets)
+    page.tickets = tickets
+    return page
 
 
 def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
@@ -46,22 +50,31 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "200")
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
     page.queue(STATUS_SECONDS, api_open=False, max_size=settings.queue_size)
+    page.tickets.join(page)
     address: str
     _, address, _ = page.launch(
         theme=interface.THEME,
         css_paths=interface.CSS,
         max_threads=JOBS_AT_ONCE,
         footer_links=["api", "settings"],
-        prevent_thread_lock=not wait,
+        prevent_thread_lock=True,
         app_kwargs={
-            "routes": [thumbnails(Gallery(settings.images)), cancellation.route(page)],
+            "routes": [
+                thumbnails(Gallery(settings.images)),
+                cancellation.route(page),
+                *rest.router(page.tickets).routes,
+            ],
             "exception_handlers": refusals(page),
+            "lifespan": page.tickets.lifespan,
+            "openapi_url": None,
         },
         allowed_paths=[],
         enable_monitoring=False,
         run_history=False,
         ssr_mode=False,
     )
+    if wait:
+        stopping.wait(page)
     return address
 
 
@@ -100,7 +113,9 @@ def refusals(page: Blocks) -> dict[int | type[Exception], Handler]:
     async def busy(request: Request, error: Exception) -> Response:
         detail = getattr(error, "detail", "")
         return JSONResponse(
-            {"detail": f"{detail} Try again in a moment."}, 503, {"Retry-After": "5"}
+            {"detail": f"{detail} Try again in a moment."},
+            503,
+            {"Retry-After": str(page._queue.seconds_to_wait())},
         )
 
     return {

@@ -45,7 +45,8 @@ def default_cache() -> Path:
 class Settings:
     """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each.
 
-    Loaded models take `memory_mb` (2²⁰ bytes) of the device's memory together.
+    Loaded models take `memory_mb` (2²⁰ bytes) of the device's memory together. What became
+    of a job can be read for `result_hours`.
     """
 
     images: Path = PROJECT / "images"
@@ -55,6 +56,7 @@ class Settings:
     queue_size: int = 100
     delay_seconds: float = 0.0
     memory_mb: int = 2048
+    result_hours: float = 24.0
     cache: Path = field(default_factory=default_cache)
 
     @classmethod
@@ -88,6 +90,7 @@ class Settings:
             queue_size=read("QUEUE_SIZE", _count, cls.queue_size, "a whole number from 1 up"),
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
             memory_mb=read("MEMORY_MB", _count, memory, "a whole number from 1 up"),
+            result_hours=read("RESULT_HOURS", _hours, cls.result_hours, "hours, more than 0"),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
         )
 
@@ -146,3 +149,10 @@ def _seconds(text: str) -> float:
     if not (math.isfinite(seconds) and seconds >= 0):
         raise ValueError
     return seconds
+
+
+def _hours(text: str) -> float:
+    hours = _seconds(text)
+    if not hours:
+        raise ValueError
+    return hours
