@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-MOST_BYTES = 20 << 20  # of one picture
+MOST_BYTES = 32 << 20  # of one picture
 MOST_BYTES_TOGETHER = 1 << 30
 PIECE_BYTES = 1 << 20
 

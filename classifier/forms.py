@@ -99,6 +99,9 @@ def _asked(fields: Mapping[str, Any]) -> Asked:
     if not isinstance(picture, UploadFile):
         if picture is not None:
             raise InputError("Expected a file in image; a picture of the gallery is an image_id.")
+        for field, value in ("model_id", model), ("image_id", image):
+            if value is None:
+                raise InputError(f"Expected a {field}; GET /info lists what is on offer.")
         return Asked(model, image, None)
     if image is not None:
         raise InputError("Expected one picture: an image_id or a file in image, not both.")

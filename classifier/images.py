@@ -1,8 +1,10 @@
 """The gallery, and the one place that turns untrusted bytes into an RGB picture."""
 
 import io
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy
 from PIL import Image, ImageOps
@@ -62,15 +64,29 @@ def read(source: Path | bytes, name: str, least: int = MOST_PIXELS) -> Image.Ima
     `least` pixels or more. Its size is checked before its pixels are decoded. Raises
     PictureError, which calls the picture by `name`, if it cannot be read.
     """
+    with _opened(io.BytesIO(source) if isinstance(source, bytes) else source, name) as picture:
+        picture.draft(None, (least, least))
+        return _rgb(ImageOps.exif_transpose(picture))
+
+
+def check(file: BinaryIO, name: str) -> None:
+    """Raises PictureError unless it begins like a picture that can be read.
+
+    Whether it is one throughout only shows when it is decoded.
+    """
+    with _opened(file, name):
+        pass
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """A picture of which only the size is known. Its errors are told as PictureError."""
     try:
-        with Image.open(
-            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
-        ) as picture:
+        with Image.open(source, formats=FORMATS) as picture:
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise Image.DecompressionBombError
-            picture.draft(None, (least, least))
-            return _rgb(ImageOps.exif_transpose(picture))
+            yield picture
     # Pillow raises it too, or its warning where warnings are errors, by limits of its own.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(

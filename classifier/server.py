@@ -11,8 +11,9 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from gradio.route_utils import FnIndexInferError
 from PIL import ImageOps
+from starlette.routing import BaseRoute
 
-from classifier import cancellation, images, interface, rest, stopping
+from classifier import cancellation, docs, health, images, interface, rest, stopping
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
@@ -62,7 +63,7 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
             "routes": [
                 thumbnails(Gallery(settings.images)),
                 cancellation.route(page),
-                *rest.router(page.tickets).routes,
+                *beside(page),
             ],
             "exception_handlers": refusals(page),
             "lifespan": page.tickets.lifespan,
@@ -76,6 +77,16 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
     if wait:
         stopping.wait(page)
     return address
+
+
+def beside(page: Blocks) -> list[BaseRoute]:
+    """The routes beside the page that are not Gradio's."""
+    service = rest.router(page.tickets)
+    return [
+        *service.routes,
+        *docs.router(service, page.tickets).routes,
+        *health.router(page, page.tickets).routes,
+    ]
 
 
 def thumbnails(gallery: Gallery) -> APIRoute:

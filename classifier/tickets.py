@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from classifier import images
 from classifier.blocks import Blocks
 from classifier.deposit import Deposit, digest
 from classifier.endpoints import Endpoints
@@ -170,6 +171,7 @@ class Tickets:
             question: Hashable = _question(path, chosen.name)
             asked, size = f"{chosen.name}/{path.name}", 0
         else:
+            await asyncio.to_thread(images.check, picture, str(image))
             question = None
             asked = f"{chosen.name}/{await asyncio.to_thread(digest, picture)}"
             size = picture.seek(0, 2)
