@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -30,9 +31,30 @@ class Server:
     log: Path
     images: Path
     cache: Path
+    process: "subprocess.Popen[bytes]"
 
     def client(self) -> Client:
         return Client(self.address, verbose=False)
+
+    def put(self, image: str, model: str = "tiny", **headers: str) -> httpx.Response:
+        """Puts a job as the course's page does, by a form."""
+        form = {"model_id": model, "image_id": image}
+        url = f"{self.address}/classifications"
+        return httpx.post(url, data=form, headers=headers, timeout=60)
+
+    def state(self, ticket: str, wait: float = 0) -> dict[str, Any]:
+        """What has become of a job, after so many seconds or when its status changes."""
+        url = f"{self.address}/classifications/{ticket}"
+        state: dict[str, Any] = httpx.get(url, params={"wait": wait}, timeout=60).json()
+        return state
+
+    def ended(self, ticket: str) -> dict[str, Any]:
+        """The job when it has ended."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if (state := self.state(ticket, 10))["finished"]:
+                return state
+        raise TimeoutError(f"the job {ticket} has not ended")
 
     def call(self, endpoint: str, data: object) -> httpx.Response:
         """What curl does: the answer to the POST that puts a question."""
@@ -68,10 +90,10 @@ def serve(
     folder.mkdir(parents=True, exist_ok=True)
     images = images or PROJECT / "images"
     cache = folder / "cache"
-    log = folder / "log.txt"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    log = folder / f"log-{port}.txt"
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -88,18 +110,18 @@ def serve(
             stderr=subprocess.STDOUT,
         )
     try:
-        server = Server(f"http://127.0.0.1:{port}", log, images, cache)
-        _wait_until_it_answers(server, process)
+        server = Server(f"http://127.0.0.1:{port}", log, images, cache, process)
+        _wait_until_it_answers(server)
         yield server
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _wait_until_it_answers(server: Server, process: "subprocess.Popen[bytes]") -> None:
+def _wait_until_it_answers(server: Server) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
-        if process.poll() is not None:
+        if server.process.poll() is not None:
             break
         try:
             httpx.get(f"{server.address}/config").raise_for_status()

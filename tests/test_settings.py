@@ -10,6 +10,7 @@ from classifier.settings import DEVICES, MODELS, PROJECT, Settings, memory_mb
 
 COUNT = "a whole number from 1 up"
 SECONDS = "seconds, 0 or more"
+HOURS = "hours, more than 0"
 DEVICE = "one of auto, cpu, cuda"
 NAMES = "names of models, separated by commas"
 
@@ -45,6 +46,7 @@ def test_empty_environment_gives_defaults() -> None:
         queue_size=100,
         delay_seconds=0.0,
         memory_mb=memory_mb() // 4,
+        result_hours=24.0,
         cache=Path.home() / ".cache" / "image-classifier",
     )
 
@@ -88,6 +90,8 @@ def test_the_courses_models_are_on_offer_behind_the_bundled_one() -> None:
         ("DELAY_SECONDS", "0", "delay_seconds", 0.0),
         ("DELAY_SECONDS", "2.5", "delay_seconds", 2.5),
         ("DELAY_SECONDS", "1e-3", "delay_seconds", 0.001),
+        ("RESULT_HOURS", "0.5", "result_hours", 0.5),
+        ("RESULT_HOURS", "168", "result_hours", 168.0),
     ],
 )
 def test_good_value_sets_its_field_and_no_other(
@@ -111,6 +115,7 @@ def test_good_value_sets_its_field_and_no_other(
         "QUEUE_SIZE",
         "MEMORY_MB",
         "DELAY_SECONDS",
+        "RESULT_HOURS",
         "CACHE",
     ],
 )
@@ -131,6 +136,7 @@ def test_blank_value_counts_as_unset(variable: str, blank: str) -> None:
             ("DELAY_SECONDS", text, SECONDS)
             for text in ("-1", "-0.001", "nan", "inf", "-inf", "1e999", "soon", "1 s", "1,5")
         ),
+        *(("RESULT_HOURS", text, HOURS) for text in ("0", "-1", "nan", "inf", "a day")),
         *(("DEVICE", text, DEVICE) for text in ("gpu", "CPU", "cuda:0", "cpu,cuda")),
         *(("MODELS", text, NAMES) for text in (",", ", ,")),
         ("IMAGES", "~nobody-has-this-name/pictures", "a folder of pictures"),
