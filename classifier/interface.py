@@ -7,8 +7,9 @@ from typing import Any
 import gradio
 
 from classifier import line, markup
-from classifier.blocks import INFERENCE, Blocks
+from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints, told
+from classifier.queueing import INFERENCE
 from classifier.tickets import Tickets
 
 CSS = Path(__file__).with_name("page.css")

@@ -13,7 +13,8 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
 from gradio.server_messages import EstimationMessage, EventMessage
 
-from classifier.blocks import INFERENCE, Blocks, Queue
+from classifier.blocks import Blocks
+from classifier.queueing import INFERENCE, Queue
 
 NAME = "ticket"
 # Gradio reads from the request where the page is, and of no other property of it.

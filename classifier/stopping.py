@@ -11,7 +11,8 @@ from types import FrameType
 from gradio.server_messages import ProcessCompletedMessage
 from gradio.tunneling import CURRENT_TUNNELS
 
-from classifier.blocks import INFERENCE, Blocks
+from classifier.blocks import Blocks
+from classifier.queueing import INFERENCE
 from classifier.tickets import STOPPING
 
 STOP_SECONDS = 20.0  # for jobs that run to end; what keeps servers waits 30 and kills then

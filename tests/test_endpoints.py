@@ -270,6 +270,7 @@ def test_cancelling_a_running_job_frees_its_place_at_once(tmp_path: Path) -> Non
 
 def test_a_full_queue_asks_to_try_again(slow_server: Server) -> None:
     data = [PICTURES[0], "tiny"]
+    client = slow_server.client()
     answers = [slow_server.call("classify", data) for _ in range(9)]
     refused = [answer for answer in answers if answer.status_code != 200]
 
@@ -280,7 +281,7 @@ def test_a_full_queue_asks_to_try_again(slow_server: Server) -> None:
         assert answer.json()["detail"].startswith("Queue is full.")
         assert answer.json()["detail"].endswith("Try again in a moment.")
     with pytest.raises(QueueError, match="Please try again"):
-        slow_server.client().predict(*data, api_name="/classify")
+        client.predict(*data, api_name="/classify")
     for answer in answers:
         if answer.status_code == 200:
             kind, _ = slow_server.result("classify", answer.json()["event_id"])
