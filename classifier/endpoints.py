@@ -133,9 +133,15 @@ class Endpoints:
     @told
     async def answer(self, image: str, model: str) -> str:
         """The answer as the page shows it."""
-        prediction = await self._predict(image, model)
+        return self.shown(await self._predict(image, model))
+
+    def shown(self, prediction: Prediction) -> str:
+        """A prediction as the page shows it."""
+        model = self.classifier.catalog.get(prediction.model)
+        if model is None:  # it was on offer once
+            return markup.answer(prediction)
         return markup.answer(prediction) + markup.limits(
-            self.classifier.model(model),
+            model,
             max(len(offered.labels) for offered in self.classifier.catalog.values()),
             prediction.predictions[0].probability,
         )

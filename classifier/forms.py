@@ -101,7 +101,7 @@ def _asked(fields: Mapping[str, Any]) -> Asked:
             raise InputError("Expected a file in image; a picture of the gallery is an image_id.")
         for field, value in ("model_id", model), ("image_id", image):
             if value is None:
-                raise InputError(f"Expected a {field}; GET /info lists what is on offer.")
+                raise InputError(f"Expected {field}; GET /info lists what is on offer.")
         return Asked(model, image, None)
     if image is not None:
         raise InputError("Expected one picture: an image_id or a file in image, not both.")

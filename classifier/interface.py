@@ -8,6 +8,7 @@ import gradio
 
 from classifier import line, markup
 from classifier.blocks import Blocks
+from classifier.desk import Desk
 from classifier.endpoints import Endpoints, told
 from classifier.queueing import INFERENCE
 from classifier.tickets import Tickets
@@ -40,6 +41,15 @@ INVITATION = "Press Classify to see the five likeliest labels."
 SAME = "name => name"
 ENABLE = "() => ({__type__: 'update', interactive: true})"
 DISABLE = "() => ({__type__: 'update', interactive: false})"
+STOP = f"() => [({DISABLE})(), {json.dumps(markup.note(INVITATION))}]"
+# The address of the page names the answer that stands in it.
+NAMED = "() => new URLSearchParams(location.search).get('ticket') ?? ''"
+NAME = """ticket => {
+  const address = new URL(location);
+  if (ticket) address.searchParams.set("ticket", ticket);
+  else address.searchParams.delete("ticket");
+  history.replaceState(history.state, "", address);
+}"""
 
 
 def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
@@ -98,6 +108,8 @@ def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
                     elem_id="answer",
                     container=True,
                 )
+                # The tickets of the answer that was asked for here, and of one that is reopened.
+                ticket, reopened = gradio.Text(visible="hidden"), gradio.Text(visible="hidden")
 
         quick = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
         thumbnails.input(None, thumbnails, picture, js=SAME)
@@ -106,32 +118,31 @@ def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
         model.change(endpoints.facts, model, facts, **quick)
         for choice in (picture, model):
             # An answer does not stand beside a question that it does not answer.
-            choice.change(None, None, answer, js=f"() => {json.dumps(markup.note(INVITATION))}")
+            choice.change(
+                None,
+                None,
+                [answer, ticket],
+                js=f"() => [{json.dumps(markup.note(INVITATION))}, '']",
+            )
         page.load(refresh, picture, [picture, thumbnails], **quick)
         page.load(endpoints.facts, model, facts, **quick)
 
+        desk = Desk(endpoints, tickets)
+        # Unlimited: they only look on. The job itself has its place in the queue.
+        follow = {
+            "show_progress": "hidden",
+            "concurrency_id": "follow",
+            "concurrency_limit": None,
+            "api_visibility": "private",
+        }
         classify.click(None, None, cancel, js=ENABLE)
-        ready = classify.click(
-            endpoints.fetch,
-            model,
-            facts,
-            show_progress_on=answer,
-            # Unlimited: someone who waits for a download holds up no one with a model at hand.
-            concurrency_id="fetch",
-            concurrency_limit=None,
-            api_visibility="private",
-        )
-        done = ready.success(
-            endpoints.remembered(endpoints.answer),
-            [picture, model],
-            answer,
-            concurrency_id=INFERENCE,
-            concurrency_limit=concurrency,
-            api_visibility="private",
-        )
-        for end in (ready.failure, done.then):
-            end(None, None, cancel, js=DISABLE)
-        cancel.click(None, None, cancel, js=DISABLE, cancels=[ready, done])
+        done = classify.click(desk.ask, [picture, model], [answer, ticket], **follow)
+        done.then(None, None, cancel, js=DISABLE)
+        done.then(endpoints.facts, model, facts, **quick)
+        cancel.click(None, None, [cancel, answer], js=STOP, cancels=done)
+        ticket.change(None, ticket, None, js=NAME)
+        page.load(None, None, reopened, js=NAMED)
+        reopened.change(desk.reopen, reopened, answer, **follow)
 
         gradio.api(
             endpoints.remembered(endpoints.classify),

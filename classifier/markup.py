@@ -87,6 +87,12 @@ def note(text: str) -> str:
     return f"<p class='note'>{escape(text)}</p>"
 
 
+def link(ticket: str) -> str:
+    """A link that opens an answer again, or the wait for it."""
+    address = quote(ticket, safe="")
+    return f"<p class='again'><a href='?ticket={address}'>Link to this answer</a></p>"
+
+
 def percent(probability: float) -> str:
     """Three figures at most, and never a rounded-up certainty."""
     if 0.9995 <= probability < 1:

@@ -78,7 +78,8 @@ class Record:
         """Raises RecordHeldError if another server has it, RecordError if it cannot be had."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(folder / "record.lock")
+            # Whichever thread closes it.
+            self._lock = FileLock(folder / "record.lock", thread_local=False)
             self._lock.acquire(timeout=0)
         except Timeout:
             raise RecordHeldError(

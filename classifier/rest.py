@@ -17,6 +17,7 @@ from classifier.errors import (
     ClassifierError,
     InputError,
     RecordError,
+    RecordHeldError,
     TooLargeError,
     UnknownNameError,
 )
@@ -119,6 +120,8 @@ def problem(error: ClassifierError) -> JSONResponse:
         return JSONResponse(content, 503, {"Retry-After": str(error.seconds)})
     if isinstance(error, TooLargeError):
         return JSONResponse(content, 413)
+    if isinstance(error, RecordHeldError):
+        return JSONResponse(content, 503)
     if isinstance(error, RecordError):
         return JSONResponse(content, 507)
     return JSONResponse(content, 422 if isinstance(error, InputError) else 500)

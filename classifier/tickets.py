@@ -87,7 +87,7 @@ class Tickets:
         self._folder = folder
         self._seconds = result_hours * 3600
         self._record: Record | None = None
-        self._trouble = "The server is starting."
+        self._trouble: ClassifierError = BusyError("The server is starting.", 1)
         self._deposit = Deposit(folder / "pictures")
         self._line: Line
         self.loop: asyncio.AbstractEventLoop
@@ -97,6 +97,7 @@ class Tickets:
         self._feeding = asyncio.Lock()
         self._ended: OrderedDict[str, Job] = OrderedDict()
         self._answers: OrderedDict[Hashable, Prediction] = OrderedDict()
+        self._unwritten: set[str] = set()  # jobs that need not last, and cannot
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -121,11 +122,11 @@ class Tickets:
             await self._take_over()
         except RecordHeldError as error:
             print(f"{error} Until then there are no tickets.")
-            self._trouble = str(error)
+            self._trouble = error
             self._spawn(self._wait_for_record())
         except ClassifierError as error:
             print(f"{error} There are no tickets.")
-            self._trouble = str(error)
+            self._trouble = error
 
     async def _wait_for_record(self) -> None:
         while self._record is None and not self._stopping:
@@ -156,15 +157,18 @@ class Tickets:
         image: object,
         picture: BinaryIO | None = None,
         key: str | None = None,
+        must_last: bool = True,
     ) -> Job:
         """Accepts a job: it is on the disk when this returns, and will end.
 
         `image` names a picture of the gallery, or calls an uploaded `picture` so. With the
-        `key` of an earlier job it is that job. Raises InputError if there is no such model
+        `key` of an earlier job it is that job. One that need not last is accepted even if it
+        cannot be written down. Raises InputError if there is no such model
         or picture or the key was for another question, BusyError and RecordError if nothing
         can be accepted now.
         """
-        record = self._open_record()
+        if self._stopping:
+            raise BusyError(STOPPING, self.seconds_to_wait())
         chosen = self.endpoints.classifier.model(model)
         if picture is None:
             path = self.endpoints.classifier.gallery.path(image)
@@ -175,7 +179,7 @@ class Tickets:
             question = None
             asked = f"{chosen.name}/{await asyncio.to_thread(digest, picture)}"
             size = picture.seek(0, 2)
-        if key is not None and (known := await self._find(record.find_key(key))):
+        if key is not None and (known := await self._find(self._open_record().find_key(key))):
             return _same(known, asked, key)
 
         job = Job(
@@ -188,14 +192,14 @@ class Tickets:
         )
         if answer := self._answers.get(question):
             job = replace(job, status="finished", finished=time.time(), answer=answer)
-            return _same(self._keep(await self._accept(job, key)), asked, key)
+            return _same(self._keep(await self._accept(job, key, must_last)), asked, key)
         self._check_room(size)
         self._outside.add(job.id)
         try:
             if picture is not None:
                 self._deposit.reserve(job.id, size)
                 await asyncio.to_thread(self._deposit.put, job.id, picture)
-            accepted = await self._accept(job, key)
+            accepted = await self._accept(job, key, must_last)
         except BaseException as error:
             self._drop(job)
             if isinstance(error, OSError):
@@ -230,7 +234,7 @@ class Tickets:
     async def cancel(self, ticket: str) -> None:
         """Ends a job that has not ended, waiting or running. Raises RecordError."""
         live = self._live.get(ticket)
-        if live is None or live.ending:
+        if live is None or live.ending or self._stopping:
             return
         await self._end(live, "canceled", patient=False)
         if live.work:
@@ -253,6 +257,14 @@ class Tickets:
         except sqlite3.Error as error:
             raise _unwritten(error) from error
 
+    def lasts(self, ticket: str) -> bool:
+        """Whether a job that was accepted is in the record."""
+        return ticket not in self._unwritten
+
+    def waiting(self) -> int:
+        """How many jobs wait to run a model, whoever asked."""
+        return self._line.length() + len(self._backlog)
+
     def busy(self) -> bool:
         """Whether a job runs, or what became of one is still to be written."""
         return any(live.work or live.ending for live in self._live.values())
@@ -265,7 +277,7 @@ class Tickets:
         """Leaves what has not ended to the next server."""
         self._stopping = True
         record, self._record = self._record, None
-        self._trouble = STOPPING
+        self._trouble = BusyError(STOPPING, self.seconds_to_wait())
         if record is None:
             return
         for live in self._live.values():
@@ -280,10 +292,8 @@ class Tickets:
         return self._line.seconds_to_wait()
 
     def _open_record(self) -> Record:
-        if self._stopping:
-            raise BusyError(STOPPING, self.seconds_to_wait())
         if self._record is None:
-            raise RecordError(self._trouble)
+            raise self._trouble.with_traceback(None)
         return self._record
 
     def _check_room(self, size: int) -> None:
@@ -292,11 +302,17 @@ class Tickets:
         if not self._deposit.has_room(size):
             raise BusyError("Too many pictures wait.", self.seconds_to_wait())
 
-    async def _accept(self, job: Job, key: str | None) -> Job:
+    async def _accept(self, job: Job, key: str | None, must_last: bool) -> Job:
         try:
-            return await asyncio.shield(asyncio.wrap_future(self._open_record().add(job, key)))
-        except sqlite3.Error as error:
-            raise _unwritten(error) from error
+            try:
+                return await asyncio.wrap_future(self._open_record().add(job, key))
+            except sqlite3.Error as error:
+                raise _unwritten(error) from error
+        except RecordError:
+            if must_last:
+                raise
+            self._unwritten.add(job.id)
+            return job
 
     def _drop(self, job: Job) -> None:
         self._outside.discard(job.id)
@@ -319,9 +335,7 @@ class Tickets:
     async def _past(self, ticket: str) -> Job | None:
         job = self._ended.get(ticket)
         if job is None:
-            if self._record is None:
-                raise RecordError(self._trouble)
-            job = await self._find(self._record.find(ticket))
+            job = await self._find(self._open_record().find(ticket))
         if job is None or (job.finished and job.finished + self._seconds < time.time()):
             return None
         return job
@@ -450,10 +464,13 @@ class Tickets:
         live.become(self._keep(ended))
         await asyncio.to_thread(self._deposit.remove, job.id) if job.uploaded else None
 
-    async def _write_end(self, *values: Any) -> None:
+    async def _write_end(self, id: str, *values: Any) -> None:
+        if id in self._unwritten:
+            self._unwritten.discard(id)
+            return
         if self._record is None:
             raise sqlite3.OperationalError("the record is closed")
-        await asyncio.wrap_future(self._record.end(*values))
+        await asyncio.wrap_future(self._record.end(id, *values))
 
     def _spawn(self, work: "Coroutine[Any, Any, None]") -> "asyncio.Task[None]":
         task = asyncio.ensure_future(work)

@@ -1,0 +1,82 @@
+"""Tickets as the page shows them: the place in line, and then the answer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import gradio
+
+from classifier import markup
+from classifier.blocks import plain
+from classifier.endpoints import Endpoints
+from classifier.errors import ClassifierError
+from classifier.tickets import State, Tickets
+
+LOOK_SECONDS = 1.0  # how often the place in line is looked at
+GONE = "This answer is here no more: answers are kept for a while, and then forgotten."
+CANCELED = "The job was cancelled."
+
+
+class Desk:
+    """What the page asks. A reader who goes away costs no job; one who cancels does."""
+
+    def __init__(self, endpoints: Endpoints, tickets: Tickets) -> None:
+        self._endpoints = endpoints
+        self._tickets = tickets
+
+    async def ask(self, image: str, model: str) -> AsyncIterator[tuple[str, str]]:
+        """Puts a job and shows it until it has ended; with each look its ticket."""
+        try:
+            job = await self._tickets.put(model, image, must_last=False)
+            ticket = job.id if self._tickets.lasts(job.id) else ""
+            try:
+                async for state in self._states(job.id):
+                    if state.job.status == "failed":
+                        raise gradio.Error(state.job.error or "", print_exception=False)
+                    yield self._show(state, ticket), ticket
+            except asyncio.CancelledError:
+                await self._tickets.cancel(job.id)
+                raise
+        except ClassifierError as error:
+            raise plain(error) from error
+
+    async def reopen(self, ticket: str) -> AsyncIterator[str]:
+        """Shows a job that was put before, until it has ended."""
+        try:
+            found = False
+            async for state in self._states(ticket):
+                found = True
+                yield self._show(state, ticket)
+            if not found:
+                yield markup.note(GONE)
+        except ClassifierError as error:
+            raise plain(error) from error
+
+    async def _states(self, ticket: str) -> AsyncIterator[State]:
+        """What there is to see of a job, whenever it changes; nothing if there is none."""
+        last = None
+        while state := await self._tickets.state(ticket):
+            if state != last:
+                yield state
+            if state.job.finished:
+                return
+            last = state
+            await self._tickets.wait(ticket, LOOK_SECONDS)
+
+    def _show(self, state: State, ticket: str) -> str:
+        job, link = state.job, markup.link(ticket) if ticket else ""
+        if job.answer:
+            return self._endpoints.shown(job.answer) + link
+        if job.status == "failed":
+            return markup.note(job.error or "")
+        if job.status == "canceled":
+            return markup.note(CANCELED)
+        model = self._endpoints.classifier.catalog.get(job.model)
+        if state.progress is not None and model:
+            megabytes, percent = f"{model.megabytes:.0f} MB", f"{state.progress:.0%}"
+            return markup.note(f"Fetching {job.model}, {megabytes}: {percent}") + link
+        if state.position is None:
+            return markup.note("Your picture is processing …") + link
+        place = f"In the queue: {state.position + 1}/{self._tickets.waiting()}"
+        if state.eta_seconds:
+            place += f", about {state.eta_seconds:.0f} s"
+        return markup.note(place) + link
