@@ -73,7 +73,9 @@ class Server:
 
 
 @contextmanager
-def serving(kind: str, module: str, arguments: Sequence[str], folder: Path) -> Iterator[Server]:
+def serving(
+    kind: str, module: str, arguments: Sequence[str], folder: Path, **settings: str
+) -> Iterator[Server]:
     """Starts `benchmarks.servers.MODULE`; `{port}` in its arguments is a free one."""
     port = _free_port()
     environment = os.environ | {
@@ -83,6 +85,7 @@ def serving(kind: str, module: str, arguments: Sequence[str], folder: Path) -> I
         "CLASSIFIER_DEVICE": "cpu",
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_ANALYTICS_ENABLED": "False",
+        **settings,
     }
     command = [argument.format(port=port) for argument in arguments]
     with (folder / f"{module}.log").open("wb") as log:

@@ -50,7 +50,26 @@ async def course(session: aiohttp.ClientSession, address: str, image: str, model
         await asyncio.sleep(POLL_SECONDS)
 
 
-KINDS: dict[str, Ask] = {"gradio": gradio, "litserve": litserve, "course": course}
+async def tickets(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
+    """Puts a job for a ticket and waits with it until the job has ended."""
+    form = {"image_id": image, "model_id": model}
+    async with session.post(f"{address}/classifications", data=form) as answer:
+        job = (await answer.json())["job_id"]
+    while True:
+        async with session.get(f"{address}/classifications/{job}?wait=30") as answer:
+            state = await answer.json()
+        if state["data"]:
+            return
+        if state["finished"]:
+            raise RuntimeError(f"job {job} {state['task_status']}: {state['error']}")
+
+
+KINDS: dict[str, Ask] = {
+    "gradio": gradio,
+    "litserve": litserve,
+    "course": course,
+    "tickets": tickets,
+}
 
 
 async def load(

@@ -30,9 +30,9 @@ class Desk:
             ticket = job.id if self._tickets.lasts(job.id) else ""
             try:
                 async for state in self._states(job.id):
+                    yield self._show(state, ticket), ticket
                     if state.job.status == "failed":
                         raise gradio.Error(state.job.error or "", print_exception=False)
-                    yield self._show(state, ticket), ticket
             except asyncio.CancelledError:
                 await self._tickets.cancel(job.id)
                 raise

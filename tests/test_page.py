@@ -26,7 +26,11 @@ PHONE = (390, 844)
 
 @contextmanager
 def opened(
-    browser: Browser, server: Server, size: tuple[int, int] = WIDE, scheme: str = "light"
+    browser: Browser,
+    server: Server,
+    size: tuple[int, int] = WIDE,
+    scheme: str = "light",
+    path: str = "",
 ) -> Iterator[Page]:
     """The page, loaded; no error may have come up in it when the test is done."""
     context = browser.new_context(
@@ -36,7 +40,7 @@ def opened(
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(server.address)
+    page.goto(f"{server.address}/{path}")
     expect(page.locator(".thumbnails input:checked")).to_have_count(1)
     yield page
     context.close()
@@ -161,16 +165,48 @@ def test_the_place_in_the_queue_shows_while_a_job_waits(
             job.result(timeout=20)
 
 
+def test_an_answer_is_there_for_someone_who_comes_back(
+    browser: Browser, slow_server: Server
+) -> None:
+    before = slow_server.put(PICTURES[1]).json()["job_id"]
+    with opened(browser, slow_server) as page:
+        page.get_by_role("button", name="Classify").click()
+        link = page.locator("#answer .again a")
+        expect(link).to_be_visible()
+        ticket = str(link.get_attribute("href")).removeprefix("?ticket=")
+        expect(page).to_have_url(f"{slow_server.address}/?ticket={ticket}")
+    assert slow_server.state(ticket)["task_status"] in {"queued", "started"}
+
+    # The tab is closed. Another one shows the wait, and then the answer.
+    with opened(browser, slow_server, path=f"?ticket={ticket}") as page:
+        expect(page.locator("#answer")).to_contain_text(re.compile(r"queue: \d/\d|processing"))
+        expect(page.locator("table.answer caption")).to_contain_text(PICTURES[0])
+        expect(page.locator("#answer .again a")).to_have_attribute("href", f"?ticket={ticket}")
+        record = slow_server.ended(ticket)
+        assert labels(page) == [label for label, _ in record["data"]]
+
+        page.locator(".thumbnails label").nth(1).click()
+        expect(page.get_by_text("Press Classify")).to_be_visible()
+    assert slow_server.ended(before)["task_status"] == "finished"
+
+
+def test_a_link_to_an_answer_that_is_gone_says_so(browser: Browser, server: Server) -> None:
+    with opened(browser, server, path="?ticket=nonsense") as page:
+        expect(page.get_by_text("This answer is here no more")).to_be_visible()
+
+
 def test_a_job_can_be_cancelled(browser: Browser, slow_server: Server) -> None:
     with opened(browser, slow_server) as page:
         cancel = page.get_by_role("button", name="Cancel")
         expect(cancel).to_be_disabled()
         page.get_by_role("button", name="Classify").click()
         expect(page.locator("#answer")).to_contain_text("processing")
+        ticket = page.url.rpartition("ticket=")[2]
         cancel.click()
 
         expect(cancel).to_be_disabled()
         expect(page.locator("#answer")).not_to_contain_text("processing")
+        assert slow_server.ended(ticket)["task_status"] == "canceled"
         page.wait_for_timeout(1500)  # longer than the job is held
         expect(page.locator("table.answer")).to_have_count(0)
         expect(page.get_by_test_id("toast-body")).to_have_count(0)
@@ -205,6 +241,7 @@ def test_it_fits_the_screen_and_can_be_read(
             ".how",
             ".limits p",
             ".limits summary",
+            ".again a",
         ]:
             assert contrast(page, text) >= 4.5, text
 

@@ -60,7 +60,7 @@ def test_the_examples_are_all_found() -> None:
     languages = [example.language for example in readme.examples()]
 
     assert languages.count("python") == 4
-    assert languages.count("sh") == 2
+    assert languages.count("sh") == 3
     assert languages.count("javascript") == 1
     assert README.read_text().count("<!-- example:") == len(languages)
 
