@@ -19,6 +19,7 @@ from classifier.errors import InputError, UnknownNameError
 from classifier.images import Gallery
 from classifier.predict import Classifier
 from classifier.settings import Settings
+from classifier.uploads import Uploads
 
 THUMBNAIL_PIXELS = 112
 # All events together, those that only wait for a download among them. Any number but
@@ -33,7 +34,12 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 def create(settings: Settings) -> Blocks:
     """The page of a classifier. Raises SettingError if it cannot be made so."""
-    endpoints = Endpoints(Classifier.from_settings(settings), settings.delay_seconds)
+    uploads = Uploads(settings.cache / "uploads")
+    uploads.open()
+    # What Gradio itself writes goes there too.
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
+    classifier = Classifier.from_settings(settings)
+    endpoints = Endpoints(classifier, uploads, settings.delay_seconds)
     return interface.build(endpoints, settings.concurrency)
 
 

@@ -1,24 +1,29 @@
-"""What the page and programs can ask for, each a coroutine that Gradio's queue runs."""
+"""What every question needs, and the plainest: each a coroutine that Gradio's queue runs."""
 
 import asyncio
+import io
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
 import gradio
+from gradio import FileData
 
-from classifier import markup
+from classifier import images, markup
 from classifier.blocks import plain
 from classifier.catalog import Model
 from classifier.download import Report, ignore
+from classifier.edits import LONGEST, Edits
 from classifier.engine import Engine
-from classifier.errors import ClassifierError
+from classifier.errors import ClassifierError, PictureError
 from classifier.predict import Classifier, Prediction, PredictionRecord
 from classifier.progress import terminal
+from classifier.uploads import Uploads, name_of
 
 log = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
@@ -28,8 +33,22 @@ Ask = TypeVar("Ask", bound=Callable[..., Any])
 # Gradio recognises its progress bar by a default value.
 PROGRESS = gradio.Progress()
 FETCHES_AT_ONCE = 4
+EDITS_AT_ONCE = 2
 REMEMBERED = 1000  # answers, of a few kilobytes each
 POLL_SECONDS = 0.1
+NO_PICTURE = "There is no picture yet: pick one, or give one of your own."
+
+
+@dataclass(frozen=True)
+class Source:
+    """A picture that is asked about, as it is or as it became by `edits`.
+
+    Its file, or its content where there is none, and what answers call it.
+    """
+
+    content: Path | bytes
+    name: str
+    edits: Edits = field(default_factory=Edits)
 
 
 class Offer(TypedDict):
@@ -64,11 +83,53 @@ def told(
 class Endpoints:
     """The endpoints of one classifier. `delay_seconds` holds every classification."""
 
-    def __init__(self, classifier: Classifier, delay_seconds: float) -> None:
+    def __init__(self, classifier: Classifier, uploads: Uploads, delay_seconds: float) -> None:
         self.classifier = classifier
+        self.uploads = uploads
         self._delay_seconds = delay_seconds
         self._fetches: dict[str, Fetch] = {}
         self._threads = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
+        self._edits = ThreadPoolExecutor(EDITS_AT_ONCE, "edits")
+
+    def source(self, image: object) -> Source:
+        """What a program asks about: the name of a picture of the gallery, or an uploaded file.
+
+        Raises InputError if it is neither.
+        """
+        return self.upload(image) if isinstance(image, Mapping) else self.sample(image)
+
+    def sample(self, image: object) -> Source:
+        """A picture of the gallery. Raises UnknownNameError for any other name."""
+        path = self.classifier.gallery.path(image)
+        return Source(path, path.name)
+
+    def upload(self, image: object) -> Source:
+        """A picture that somebody gave. Raises InputError if it is none."""
+        path = self.uploads.find(image)
+        return Source(path, name_of(image, path))
+
+    async def asked(self, image: object, own: object, edits: object) -> Source:
+        """What the page asks about: a picture of the gallery or else one's own, edited or not.
+
+        Raises InputError if there is none or a value cannot be used.
+        """
+        chosen = Edits.from_values(edits)
+        if image is None and own is None:
+            gallery = self.classifier.gallery
+            raise PictureError(NO_PICTURE if gallery.names() else gallery.emptiness())
+        source = self.upload(own) if image is None else self.sample(image)
+        return await self.edited(source, chosen) if chosen else source
+
+    async def edited(self, source: Source, edits: Edits) -> Source:
+        """The picture so edited, as a PNG: what is looked at is what can be downloaded."""
+
+        def edit() -> Source:
+            picture = edits.apply(images.read(source.content, source.name, LONGEST))
+            content = io.BytesIO()
+            picture.save(content, "PNG", compress_level=1)
+            return Source(content.getvalue(), source.name, edits)
+
+        return await asyncio.wrap_future(self._edits.submit(edit))
 
     def remembered(self, ask: Ask) -> Ask:
         """The same question about a picture of the gallery, answered at once when repeated.
@@ -82,7 +143,12 @@ class Endpoints:
         return known
 
     def _question(self, asked: dict[str, Any]) -> Hashable:
-        """What makes two questions one: the same file, unchanged, and the same model."""
+        """What makes two questions one: the same file, unchanged, and the same model.
+
+        What people do with pictures of their own, or make of ours, is not kept.
+        """
+        if asked.get("edits"):
+            return secrets.token_hex()
         try:
             path = self.classifier.gallery.path(asked["image"])
             state = path.stat()
@@ -104,7 +170,19 @@ class Endpoints:
         Returns:
             The labels and their probabilities in 0-1, highest first
         """
-        return (await self._predict(image, model)).record()
+        return (await self._predict(self.sample(image), model)).record()
+
+    @told
+    async def classify_upload(self, image: FileData, model: str) -> PredictionRecord:
+        """The five likeliest labels of a picture of one's own.
+
+        Parameters:
+            image: A file, in Python handle_file("picture.jpg"); removed within an hour
+            model: Name of a model, one of those that /info lists; fetched when first used
+        Returns:
+            The labels and their probabilities in 0-1, highest first
+        """
+        return (await self._predict(self.upload(image), model)).record()
 
     @told
     async def info(self) -> Offer:
@@ -112,9 +190,9 @@ class Endpoints:
         return {"models": list(self.classifier.catalog), "images": self.classifier.gallery.names()}
 
     @told
-    async def answer(self, image: str, model: str) -> str:
+    async def answer(self, image: object, own: object, edits: object, model: str) -> str:
         """The answer as the page shows it."""
-        prediction = await self._predict(image, model)
+        prediction = await self._predict(await self.asked(image, own, edits), model)
         return markup.answer(prediction) + markup.limits(
             self.classifier.model(model),
             max(len(offered.labels) for offered in self.classifier.catalog.values()),
@@ -122,9 +200,9 @@ class Endpoints:
         )
 
     @told
-    async def preview(self, image: str) -> str:
-        """The file of a picture of the gallery."""
-        return str(self.classifier.gallery.path(image))
+    async def preview(self, image: str | None) -> Any:
+        """The file of a picture of the gallery; one's own stays where it is."""
+        return gradio.skip() if image is None else str(self.classifier.gallery.path(image))
 
     @told
     async def facts(self, model: str) -> str:
@@ -145,13 +223,14 @@ class Endpoints:
         chosen = self.classifier.model(model)
         return markup.facts(chosen, self.classifier.engine.is_ready(chosen))
 
-    async def _predict(self, image: str, model: str) -> Prediction:
+    async def _predict(self, source: Source, model: str) -> Prediction:
         """Cancelled while it is held or before its turn, a question costs nothing more."""
         chosen = self.classifier.model(model)
-        path = self.classifier.gallery.path(image)
         await self._fetch(chosen)
         await asyncio.sleep(self._delay_seconds)
-        return await asyncio.wrap_future(self.classifier.submit(path, image, chosen))
+        return await asyncio.wrap_future(
+            self.classifier.submit(source.content, source.name, chosen)
+        )
 
     async def _fetch(self, model: Model, report: Report = ignore) -> None:
         """Joins the fetch of a model that is under way, or begins one.

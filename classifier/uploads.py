@@ -1,0 +1,68 @@
+"""Where the pictures that people give lie, and when they are gone again."""
+
+import logging
+import os
+import time
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from classifier.errors import InputError, show
+
+log = logging.getLogger(__name__)
+
+MOST_MEGABYTES = 32
+# Beside a picture that browsers cannot show lies one that they can.
+PREVIEW = ".preview.png"
+EXPECTED = "expected a file that was uploaded, in Python handle_file('picture.jpg')"
+
+
+class Uploads:
+    """A private folder in which nothing that was uploaded gets older than `seconds`."""
+
+    def __init__(self, folder: Path, seconds: float = 3000) -> None:
+        self.folder = Path(os.path.normpath(folder.absolute()))  # as Gradio writes the paths in it
+        self.seconds = seconds
+
+    def open(self) -> None:
+        """Makes the folder if it is not there, and removes what is too old in it."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        self.sweep()
+
+    def find(self, file: object) -> Path:
+        """The uploaded file that a program or the page speaks of.
+
+        Raises InputError for anything else, so that no other file is ever opened.
+        """
+        path = file.get("path") if isinstance(file, Mapping) else None
+        if not isinstance(path, str):
+            raise InputError(f"The picture is {show(file)}; {EXPECTED}.")
+        found = Path(os.path.normpath(path.removesuffix(PREVIEW)))
+        with suppress(OSError, ValueError):  # a name too long, or with a zero byte, for one
+            if found.is_relative_to(self.folder) and found.is_file():
+                return found
+        raise InputError(
+            f"There is no uploaded file {show(found.name)} any more, or there never was; "
+            f"uploads are removed within an hour. Give it again."
+        )
+
+    def sweep(self, spared: Collection[str] = ()) -> None:
+        """Removes every file that has been here for too long, however it came, but the spared."""
+        end = time.time() - self.seconds
+        for parent, folders, files in os.walk(self.folder, topdown=False):
+            for name in files:
+                file = Path(parent, name)
+                with suppress(OSError):  # somebody else removed it
+                    if str(file) not in spared and file.lstat().st_ctime < end:
+                        file.unlink()
+            for name in folders:
+                with suppress(OSError):  # it is not empty
+                    Path(parent, name).rmdir()
+
+
+def name_of(file: object, path: Path) -> str:
+    """What its owner calls an uploaded file."""
+    name = file.get("orig_name") if isinstance(file, Mapping) else None
+    own = Path(name.removesuffix(PREVIEW)).name if isinstance(name, str) else ""
+    return own or path.name
