@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from PIL import Image, ImageEnhance
 
@@ -12,14 +12,15 @@ from classifier.errors import InputError, UnknownNameError, show
 # small enough that an edit takes moments, whatever comes.
 LONGEST = 1024
 MOST = 3.0  # times what it was
-FLIPS = ("none", "horizontal", "vertical")
+FLIPS = {"none": "none", "horizontal": "left to right", "vertical": "top to bottom"}
 ENHANCERS = {
     "colour": ImageEnhance.Color,
     "brightness": ImageEnhance.Brightness,
     "contrast": ImageEnhance.Contrast,
     "sharpness": ImageEnhance.Sharpness,
 }
-CHANNELS = ("red", "green", "blue")
+Channel = Literal["red", "green", "blue", "luminance"]
+CHANNELS: tuple[Channel, ...] = ("red", "green", "blue", "luminance")
 
 
 class Histogram(TypedDict):
@@ -51,7 +52,7 @@ class Edits:
         for name in ENHANCERS:
             _check(name, getattr(self, name), 0, MOST, "1 leaves the picture as it is")
         _check("rotation", self.rotation, -180, 180, "degrees clockwise")
-        if self.flip not in FLIPS:
+        if not isinstance(self.flip, str) or self.flip not in FLIPS:
             raise UnknownNameError("flip", self.flip, FLIPS)
 
     @classmethod
@@ -70,6 +71,17 @@ class Edits:
     def __bool__(self) -> bool:
         """Whether anything is changed at all."""
         return self != Edits()
+
+    def __str__(self) -> str:
+        """What is done, in words; nothing if nothing is."""
+        parts = [
+            f"{name} × {getattr(self, name):g}" for name in ENHANCERS if getattr(self, name) != 1
+        ]
+        if self.flip != "none":
+            parts.append(f"flipped {FLIPS[self.flip]}")
+        if self.rotation:
+            parts.append(f"turned by {self.rotation:g}°")
+        return ", ".join(parts)
 
     def values(self) -> dict[str, Any]:
         """All of them by name."""

@@ -1,7 +1,8 @@
 """The gallery, and the one place that turns untrusted bytes into an RGB picture."""
 
 import io
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy
@@ -12,6 +13,7 @@ from classifier.errors import PictureError, UnknownNameError, show
 # Named one by one: Pillow knows many more formats, some of which start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+BROWSERS = frozenset(FORMATS) - {"TIFF"}  # what they show
 MOST_PIXELS = 64_000_000
 
 
@@ -62,15 +64,28 @@ def read(source: Path | bytes, name: str, least: int = MOST_PIXELS) -> Image.Ima
     `least` pixels or more. Its size is checked before its pixels are decoded. Raises
     PictureError, which calls the picture by `name`, if it cannot be read.
     """
+    with _opened(source, name) as picture:
+        width, height = picture.size
+        if width * height > MOST_PIXELS:
+            raise Image.DecompressionBombError
+        picture.draft(None, (least, least))
+        return _rgb(ImageOps.exif_transpose(picture))
+
+
+def kind(source: Path | bytes, name: str) -> str:
+    """The format of a picture, one of FORMATS. Raises PictureError if it is none of them."""
+    with _opened(source, name) as picture:
+        return picture.format or FORMATS[0]
+
+
+@contextmanager
+def _opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
+    """The picture, not yet decoded. What goes wrong with it becomes a PictureError."""
     try:
         with Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
         ) as picture:
-            width, height = picture.size
-            if width * height > MOST_PIXELS:
-                raise Image.DecompressionBombError
-            picture.draft(None, (least, least))
-            return _rgb(ImageOps.exif_transpose(picture))
+            yield picture
     # Pillow raises it too, or its warning where warnings are errors, by limits of its own.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(

@@ -1,8 +1,10 @@
 """How the page is served: queue, limits, and the routes beside it."""
 
+import asyncio
 import io
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,12 +13,14 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from gradio.route_utils import FnIndexInferError
 from PIL import ImageOps
+from starlette.middleware import Middleware
 
 from classifier import cancellation, images, interface
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
 from classifier.images import Gallery
+from classifier.limits import BodyLimit
 from classifier.predict import Classifier
 from classifier.settings import Settings
 from classifier.uploads import Uploads
@@ -29,18 +33,22 @@ JOBS_AT_ONCE = 200
 # a job ends, at a cost that grows with the square of their number.
 STATUS_SECONDS = 1.0
 
+Lifespan = Callable[[object], AbstractAsyncContextManager[None]]
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def create(settings: Settings) -> Blocks:
     """The page of a classifier. Raises SettingError if it cannot be made so."""
-    uploads = Uploads(settings.cache / "uploads")
+    uploads = _uploads(settings)
     uploads.open()
     # What Gradio itself writes goes there too.
     os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
     classifier = Classifier.from_settings(settings)
     endpoints = Endpoints(classifier, uploads, settings.delay_seconds)
-    return interface.build(endpoints, settings.concurrency)
+    page = interface.build(endpoints, settings.concurrency)
+    # Gradio forgets with these what it wrote itself; the rest is swept.
+    page.delete_cache = (uploads.every, uploads.oldest)
+    return page
 
 
 def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
@@ -62,13 +70,38 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
         app_kwargs={
             "routes": [thumbnails(Gallery(settings.images)), cancellation.route(page)],
             "exception_handlers": refusals(page),
+            "middleware": [Middleware(BodyLimit, settings.upload_mb)],
+            "lifespan": sweeping(page, _uploads(settings)),
         },
+        max_file_size=settings.upload_mb << 20,
         allowed_paths=[],
         enable_monitoring=False,
         run_history=False,
         ssr_mode=False,
     )
     return address
+
+
+def sweeping(page: Blocks, uploads: Uploads) -> Lifespan:
+    """Removes uploads that are too old for as long as the page is served.
+
+    Gradio removes the files that it knows of, but not what an upload that broke off leaves.
+    """
+
+    async def sweep() -> None:
+        while True:
+            # What the page itself shows first is kept.
+            kept = {file for block in page.blocks.values() for file in block.keep_in_cache}
+            await asyncio.to_thread(uploads.sweep, kept)
+            await asyncio.sleep(uploads.every)
+
+    @asynccontextmanager
+    async def lifespan(app: object) -> AsyncIterator[None]:
+        sweeper = asyncio.create_task(sweep())
+        yield
+        sweeper.cancel()
+
+    return lifespan
 
 
 def thumbnails(gallery: Gallery) -> APIRoute:
@@ -115,6 +148,10 @@ def refusals(page: Blocks) -> dict[int | type[Exception], Handler]:
         TypeError: wrong_parameters,
         503: busy,
     }
+
+
+def _uploads(settings: Settings) -> Uploads:
+    return Uploads(settings.cache / "uploads", settings.upload_seconds)
 
 
 @lru_cache(maxsize=2000)

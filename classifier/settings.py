@@ -45,7 +45,8 @@ def default_cache() -> Path:
 class Settings:
     """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each.
 
-    Loaded models take `memory_mb` (2²⁰ bytes) of the device's memory together.
+    Loaded models take `memory_mb` (2²⁰ bytes) of the device's memory together. Who uploads
+    may send `upload_mb` at once, which are removed within `upload_seconds`.
     """
 
     images: Path = PROJECT / "images"
@@ -55,6 +56,8 @@ class Settings:
     queue_size: int = 100
     delay_seconds: float = 0.0
     memory_mb: int = 2048
+    upload_mb: int = 256
+    upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
 
     @classmethod
@@ -88,6 +91,10 @@ class Settings:
             queue_size=read("QUEUE_SIZE", _count, cls.queue_size, "a whole number from 1 up"),
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
             memory_mb=read("MEMORY_MB", _count, memory, "a whole number from 1 up"),
+            upload_mb=read("UPLOAD_MB", _count, cls.upload_mb, "a whole number from 1 up"),
+            upload_seconds=read(
+                "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
+            ),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
         )
 

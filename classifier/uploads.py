@@ -1,7 +1,7 @@
 """Where the pictures that people give lie, and when they are gone again."""
 
-import logging
 import os
+import secrets
 import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -9,20 +9,21 @@ from pathlib import Path
 
 from classifier.errors import InputError, show
 
-log = logging.getLogger(__name__)
-
-MOST_MEGABYTES = 32
 # Beside a picture that browsers cannot show lies one that they can.
 PREVIEW = ".preview.png"
 EXPECTED = "expected a file that was uploaded, in Python handle_file('picture.jpg')"
 
 
 class Uploads:
-    """A private folder in which nothing that was uploaded gets older than `seconds`."""
+    """A private folder in which nothing gets as old as `seconds`, if it is swept so often.
 
-    def __init__(self, folder: Path, seconds: float = 3000) -> None:
+    `every` so many seconds, and what is older than `oldest` seconds then.
+    """
+
+    def __init__(self, folder: Path, seconds: float) -> None:
         self.folder = Path(os.path.normpath(folder.absolute()))  # as Gradio writes the paths in it
-        self.seconds = seconds
+        self.every = seconds / 12
+        self.oldest = seconds - 2 * self.every
 
     def open(self) -> None:
         """Makes the folder if it is not there, and removes what is too old in it."""
@@ -44,18 +45,30 @@ class Uploads:
                 return found
         raise InputError(
             f"There is no uploaded file {show(found.name)} any more, or there never was; "
-            f"uploads are removed within an hour. Give it again."
+            f"uploads are kept for a while only. Give it again."
         )
 
+    def keep(self, content: bytes, name: str) -> Path:
+        """A new file of that content and name, where nobody can guess it."""
+        folder = self.folder / secrets.token_hex(32)
+        folder.mkdir(mode=0o700)
+        (folder / name).write_bytes(content)
+        return folder / name
+
     def sweep(self, spared: Collection[str] = ()) -> None:
-        """Removes every file that has been here for too long, however it came, but the spared."""
-        end = time.time() - self.seconds
+        """Removes every file that has been here for too long, however it came.
+
+        The spared count as new: no other process removes them either.
+        """
+        for path in spared:
+            with suppress(OSError):
+                os.utime(path)
+        end = time.time() - self.oldest
         for parent, folders, files in os.walk(self.folder, topdown=False):
             for name in files:
-                file = Path(parent, name)
                 with suppress(OSError):  # somebody else removed it
-                    if str(file) not in spared and file.lstat().st_ctime < end:
-                        file.unlink()
+                    if Path(parent, name).lstat().st_ctime < end:
+                        Path(parent, name).unlink()
             for name in folders:
                 with suppress(OSError):  # it is not empty
                     Path(parent, name).rmdir()

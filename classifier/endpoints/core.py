@@ -18,12 +18,12 @@ from classifier import images, markup
 from classifier.blocks import plain
 from classifier.catalog import Model
 from classifier.download import Report, ignore
-from classifier.edits import LONGEST, Edits
+from classifier.edits import LONGEST, Edits, fit
 from classifier.engine import Engine
 from classifier.errors import ClassifierError, PictureError
 from classifier.predict import Classifier, Prediction, PredictionRecord
 from classifier.progress import terminal
-from classifier.uploads import Uploads, name_of
+from classifier.uploads import PREVIEW, Uploads, name_of
 
 log = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
@@ -114,11 +114,15 @@ class Endpoints:
         Raises InputError if there is none or a value cannot be used.
         """
         chosen = Edits.from_values(edits)
+        source = self.unedited(image, own)
+        return await self.edited(source, chosen) if chosen else source
+
+    def unedited(self, image: object, own: object) -> Source:
+        """`asked`, as it is before any edits."""
         if image is None and own is None:
             gallery = self.classifier.gallery
             raise PictureError(NO_PICTURE if gallery.names() else gallery.emptiness())
-        source = self.upload(own) if image is None else self.sample(image)
-        return await self.edited(source, chosen) if chosen else source
+        return self.upload(own) if image is None else self.sample(image)
 
     async def edited(self, source: Source, edits: Edits) -> Source:
         """The picture so edited, as a PNG: what is looked at is what can be downloaded."""
@@ -129,7 +133,16 @@ class Endpoints:
             picture.save(content, "PNG", compress_level=1)
             return Source(content.getvalue(), source.name, edits)
 
-        return await asyncio.wrap_future(self._edits.submit(edit))
+        return await self.work(edit)
+
+    def kept(self, edited: Source) -> Path:
+        """The file of an edited picture, for the one who asked for it."""
+        assert isinstance(edited.content, bytes)
+        return self.uploads.keep(edited.content, f"{Path(edited.name).stem}-edited.png")
+
+    async def work(self, task: Callable[[], Result]) -> Result:
+        """What a task on a picture returns, run beside the questions, a few at once."""
+        return await asyncio.wrap_future(self._edits.submit(task))
 
     def remembered(self, ask: Ask) -> Ask:
         """The same question about a picture of the gallery, answered at once when repeated.
@@ -203,6 +216,25 @@ class Endpoints:
     async def preview(self, image: str | None) -> Any:
         """The file of a picture of the gallery; one's own stays where it is."""
         return gradio.skip() if image is None else str(self.classifier.gallery.path(image))
+
+    @told
+    async def given(self, own: object) -> Any:
+        """The preview of a picture that was just given: none if it cannot be read."""
+        path = self.uploads.find(own)
+
+        def look() -> Any:
+            picture = fit(images.read(path, path.name, LONGEST))
+            if images.kind(path, path.name) in images.BROWSERS:
+                return gradio.skip()
+            preview = f"{path}{PREVIEW}"
+            picture.save(preview)
+            return preview
+
+        try:
+            return await self.work(look)
+        except PictureError as error:
+            gradio.Warning(str(error))
+            return None
 
     @told
     async def facts(self, model: str) -> str:

@@ -53,8 +53,8 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
             with gradio.Column(), gradio.Tabs(elem_id="tabs") as tabs:
                 with gradio.Tab("Answer", id="answer"):
                     answer.build(endpoints, question, tabs, concurrency)
-                with gradio.Tab("Edit", id="edit"):
-                    edit.build(endpoints, question, concurrency)
+                with gradio.Tab("Edit", id="edit") as tab:
+                    edit.build(endpoints, question, tab)
 
         gradio.api(endpoints.info, api_name="info", queue=False)
     return page
@@ -111,6 +111,7 @@ def _ask(page: Blocks, endpoints: Endpoints) -> Question:
     # One's own picture takes the place of the one that was picked.
     own.input(None, None, picture, js=NONE)
     own.clear(None, None, picture, js=NONE)
+    own.upload(endpoints.given, own, own, **QUICK)
     model.change(endpoints.facts, model, facts, **QUICK)
     page.load(refresh, picture, [picture, thumbnails], **QUICK)
     page.load(endpoints.facts, model, facts, **QUICK)

@@ -5,13 +5,11 @@ from html import escape
 from urllib.parse import quote
 
 from classifier.catalog import Model
-from classifier.edits import ENHANCERS, MOST
 from classifier.predict import Prediction
 
 # Below this the first label of the bundled model is more often wrong than right.
 UNSURE = 0.5
 IMAGENET_LABELS = 1000
-FLIPS = {"none": "none", "horizontal": "left to right", "vertical": "top to bottom"}
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
 
@@ -101,18 +99,3 @@ def percent(probability: float) -> str:
 def duration(seconds: float) -> str:
     """Milliseconds below a second, seconds above."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
-
-
-def edits() -> str:
-    """Sliders for what can be done to a picture."""
-    factors = "".join(
-        f"<label><span>{name.capitalize()}</span><input type='range' name='{name}' min='0' "
-        f"max='{MOST:g}' step='0.05'><output></output></label>"
-        for name in ENHANCERS
-    )
-    flips = "".join(f"<option value='{flip}'>{text}</option>" for flip, text in FLIPS.items())
-    return (
-        f"<div class='edits'>{factors}<label><span>Rotation</span><input type='range' "
-        "name='rotation' min='-180' max='180' step='1' data-unit=' °'><output></output></label>"
-        f"<label><span>Flip</span><select name='flip'>{flips}</select></label></div>"
-    )
