@@ -87,6 +87,11 @@ class Edits:
         """All of them by name."""
         return asdict(self)
 
+    def changes(self) -> dict[str, Any]:
+        """Those that change something, by name."""
+        unchanged = Edits().values()
+        return {name: value for name, value in self.values().items() if value != unchanged[name]}
+
     def apply(self, picture: Image.Image) -> Image.Image:
         """The RGB picture so changed, `LONGEST` pixels a side at most before it is turned.
 

@@ -1,6 +1,7 @@
 """Where the pictures that people give lie, and when they are gone again."""
 
 import os
+import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
@@ -11,6 +12,8 @@ from classifier.errors import InputError, show
 
 # Beside a picture that browsers cannot show lies one that they can.
 PREVIEW = ".preview.png"
+LONGEST_NAME = 200
+LONGEST_FILE_NAME = 60  # characters, each of which may be four bytes
 EXPECTED = "expected a file that was uploaded, in Python handle_file('picture.jpg')"
 
 
@@ -49,11 +52,12 @@ class Uploads:
         )
 
     def keep(self, content: bytes, name: str) -> Path:
-        """A new file of that content and name, where nobody can guess it."""
+        """A new file of that content, where nobody can guess it, and of about that name."""
         folder = self.folder / secrets.token_hex(32)
         folder.mkdir(mode=0o700)
-        (folder / name).write_bytes(content)
-        return folder / name
+        file = folder / re.sub(r"[^\w.-]+", "_", name[-LONGEST_FILE_NAME:])
+        file.write_bytes(content)
+        return file
 
     def sweep(self, spared: Collection[str] = ()) -> None:
         """Removes every file that has been here for too long, however it came.
@@ -78,4 +82,5 @@ def name_of(file: object, path: Path) -> str:
     """What its owner calls an uploaded file."""
     name = file.get("orig_name") if isinstance(file, Mapping) else None
     own = Path(name.removesuffix(PREVIEW)).name if isinstance(name, str) else ""
-    return own or path.name
+    # It is only ever shown; what cannot be sent, halves of characters, becomes question marks.
+    return (own or path.name)[:LONGEST_NAME].encode(errors="replace").decode()

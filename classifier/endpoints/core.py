@@ -21,6 +21,7 @@ from classifier.download import Report, ignore
 from classifier.edits import LONGEST, Edits, fit
 from classifier.engine import Engine
 from classifier.errors import ClassifierError, PictureError
+from classifier.markup.downloads import downloads
 from classifier.predict import Classifier, Prediction, PredictionRecord
 from classifier.progress import terminal
 from classifier.uploads import PREVIEW, Uploads, name_of
@@ -160,9 +161,9 @@ class Endpoints:
 
         What people do with pictures of their own, or make of ours, is not kept.
         """
-        if asked.get("edits"):
-            return secrets.token_hex()
         try:
+            if Edits.from_values(asked.get("edits")):
+                return secrets.token_hex()
             path = self.classifier.gallery.path(asked["image"])
             state = path.stat()
         except (ClassifierError, OSError):
@@ -205,11 +206,17 @@ class Endpoints:
     @told
     async def answer(self, image: object, own: object, edits: object, model: str) -> str:
         """The answer as the page shows it."""
-        prediction = await self._predict(await self.asked(image, own, edits), model)
-        return markup.answer(prediction) + markup.limits(
-            self.classifier.model(model),
-            max(len(offered.labels) for offered in self.classifier.catalog.values()),
-            prediction.predictions[0].probability,
+        source = await self.asked(image, own, edits)
+        prediction = await self._predict(source, model)
+        edited = self.kept(source) if source.edits else None
+        return (
+            markup.answer(prediction, str(source.edits))
+            + downloads(prediction, source.edits, edited, gallery=image is not None)
+            + markup.limits(
+                self.classifier.model(model),
+                max(len(offered.labels) for offered in self.classifier.catalog.values()),
+                prediction.predictions[0].probability,
+            )
         )
 
     @told
@@ -219,7 +226,7 @@ class Endpoints:
 
     @told
     async def given(self, own: object) -> Any:
-        """The preview of a picture that was just given: none if it cannot be read."""
+        """The preview of a picture that was just given. Raises if it cannot be read."""
         path = self.uploads.find(own)
 
         def look() -> Any:
@@ -230,11 +237,7 @@ class Endpoints:
             picture.save(preview)
             return preview
 
-        try:
-            return await self.work(look)
-        except PictureError as error:
-            gradio.Warning(str(error))
-            return None
+        return await self.work(look)
 
     @told
     async def facts(self, model: str) -> str:

@@ -57,7 +57,7 @@ class Edit:
         """
         edits = Edits(colour, brightness, contrast, sharpness, rotation, flip)
         source = await self._endpoints.edited(self._endpoints.source(image), edits)
-        return FileData(path=str(self._endpoints.kept(source)))
+        return FileData(path=str(self._endpoints.kept(source)), mime_type="image/png")
 
     @told
     async def histogram(

@@ -8,9 +8,9 @@ import gradio
 from classifier import markup
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints, told
-from classifier.interface import answer, edit
+from classifier.interface import answer, edit, link
 from classifier.interface.picture import Picture
-from classifier.interface.question import QUICK, Question
+from classifier.interface.question import ASIDE, QUICK, Question
 
 CSS = Path(__file__).parent.with_name("page.css")
 THEME = gradio.themes.Default(
@@ -47,6 +47,7 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
     page = Blocks(title="Image classifier", analytics_enabled=False)
     with page:
         gradio.Markdown("# Image classifier", elem_id="title")
+        notice = gradio.HTML(visible=False, elem_id="notice")
         with gradio.Row():
             with gradio.Column():
                 question = _ask(page, endpoints)
@@ -56,6 +57,7 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
                 with gradio.Tab("Edit", id="edit") as tab:
                     edit.build(endpoints, question, tab)
 
+        link.build(endpoints, question, notice, page)
         gradio.api(endpoints.info, api_name="info", queue=False)
     return page
 
@@ -111,7 +113,8 @@ def _ask(page: Blocks, endpoints: Endpoints) -> Question:
     # One's own picture takes the place of the one that was picked.
     own.input(None, None, picture, js=NONE)
     own.clear(None, None, picture, js=NONE)
-    own.upload(endpoints.given, own, own, **QUICK)
+    given = own.upload(endpoints.given, own, own, **ASIDE)
+    given.failure(None, None, own, js=NONE)
     model.change(endpoints.facts, model, facts, **QUICK)
     page.load(refresh, picture, [picture, thumbnails], **QUICK)
     page.load(endpoints.facts, model, facts, **QUICK)

@@ -1,14 +1,23 @@
 """The first tab: the five likeliest labels."""
 
 import json
+from pathlib import Path
 
 import gradio
 
 from classifier import markup
+from classifier.edits import Edits
 from classifier.endpoints import Endpoints
 from classifier.interface.question import Question
 
+SCRIPT = Path(__file__).with_name("downloads.js")
 INVITATION = "Press Classify to see the five likeliest labels."
+EDITED = "Press Classify to see the five likeliest labels of the edited picture."
+INVITE = f"""(edits) => {{
+  const unchanged = {json.dumps(Edits().values())};
+  const edited = Object.keys(unchanged).some((name) => edits[name] != unchanged[name]);
+  return edited ? {json.dumps(markup.note(EDITED))} : {json.dumps(markup.note(INVITATION))};
+}}"""
 ENABLE = "() => ({__type__: 'update', interactive: true})"
 DISABLE = "() => ({__type__: 'update', interactive: false})"
 SHOW = "() => ({__type__: 'update', selected: 'answer'})"
@@ -20,12 +29,13 @@ def build(endpoints: Endpoints, question: Question, tabs: gradio.Tabs, concurren
     classify, cancel = question.classify, question.cancel
     answer = gradio.HTML(
         markup.note(INVITATION if gallery.names() else gallery.emptiness()),
+        js_on_load=SCRIPT.read_text(),
         elem_id="answer",
         container=True,
     )
     for changed in question.changes:
         # An answer does not stand beside a question that it does not answer.
-        changed(None, None, answer, js=f"() => {json.dumps(markup.note(INVITATION))}")
+        changed(None, question.edits, answer, js=INVITE)
 
     classify.click(None, None, [cancel, tabs], js=f"() => [({ENABLE})(), ({SHOW})()]")
     ready = classify.click(

@@ -9,6 +9,14 @@ from classifier.interface.picture import Picture
 
 # For what is answered at once: it takes no place in the queue and shows no progress.
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+# For what may take a moment or go wrong, and holds up no one: of what takes no place in the
+# queue the browser does not tell the error.
+ASIDE: dict[str, Any] = {
+    "concurrency_id": "aside",
+    "concurrency_limit": None,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
 
 
 @dataclass(frozen=True)
