@@ -106,6 +106,14 @@ def _opened(source: Path | bytes, name: str) -> Iterator[Image.Image]:
         ) from error
 
 
+def thumbnail(source: Path | bytes, name: str, pixels: int) -> bytes:
+    """A picture made small and square, as a WebP file; raises PictureError as `read` does."""
+    small = ImageOps.fit(read(source, name, pixels), (pixels, pixels))
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=80)
+    return content.getvalue()
+
+
 def _rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I") or picture.mode == "F":
         picture = _eight_bits(picture)

@@ -1,7 +1,6 @@
 """How the page is served: queue, limits, and the routes beside it."""
 
 import asyncio
-import io
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,7 +11,6 @@ from fastapi import HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from gradio.route_utils import FnIndexInferError
-from PIL import ImageOps
 from starlette.middleware import Middleware
 
 from classifier import cancellation, images, interface
@@ -156,7 +154,4 @@ def _uploads(settings: Settings) -> Uploads:
 
 @lru_cache(maxsize=2000)
 def _thumbnail(path: Path, changed: int) -> bytes:
-    picture = ImageOps.fit(images.read(path, path.name), (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    content = io.BytesIO()
-    picture.save(content, "WEBP", quality=80)
-    return content.getvalue()
+    return images.thumbnail(path, path.name, THUMBNAIL_PIXELS)
