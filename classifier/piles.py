@@ -44,7 +44,7 @@ class Pile:
     archive that cannot be read is one as well; its error says so.
     """
 
-    def __init__(self, files: Iterable[tuple[str, Path]]) -> None:
+    def __init__(self, files: Iterable[tuple[str, Path | bytes]]) -> None:
         """Files by the names that they go by.
 
         Raises InputError if there are none, or more than MOST_PICTURES in all.
@@ -70,10 +70,10 @@ class Pile:
     def __iter__(self) -> Iterator[Member]:
         return iter(self._members)
 
-    def _gather(self, files: Iterable[tuple[str, Path]]) -> Iterator[Member]:
+    def _gather(self, files: Iterable[tuple[str, Path | bytes]]) -> Iterator[Member]:
         count = 0
-        for name, path in files:
-            for member in self._members_of(name, path):
+        for name, content in files:
+            for member in self._members_of(name, content):
                 count += 1
                 if count > MOST_PICTURES:
                     raise InputError(
@@ -85,15 +85,15 @@ class Pile:
             kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
             raise InputError(f"No pictures came; expected files ({kinds}), or a zip of them.")
 
-    def _members_of(self, name: str, path: Path) -> Iterator[Member]:
+    def _members_of(self, name: str, content: Path | bytes) -> Iterator[Member]:
         if _is_left_behind(name):
             return
-        if path.suffix.lower() != ".zip":
-            yield Member(short(name), partial(_itself, path))
+        if isinstance(content, bytes) or content.suffix.lower() != ".zip":
+            yield Member(short(name), lambda: content)
             return
         try:
             # ZipFile would read a list of contents of any length into memory.
-            file = self._open.enter_context(_Archive(io.FileIO(path)))
+            file = self._open.enter_context(_Archive(io.FileIO(content)))
             archive = self._open.enter_context(ZipFile(file))
         # Of a damaged archive nearly anything is raised, struct.error and OSError among it.
         except Exception:
@@ -156,10 +156,6 @@ def _is_left_behind(name: str) -> bool:
     """Whether a system put the file there rather than a person."""
     parts = PurePosixPath(name).parts
     return any(part in LEFT_BEHIND or (part.startswith(".") and part != "..") for part in parts)
-
-
-def _itself(path: Path) -> Path:
-    return path
 
 
 def _refuse(name: str) -> Path:

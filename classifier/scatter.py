@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 WIDTH, HEIGHT = 400, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 10, 44
+LEFT, RIGHT, TOP, BOTTOM = 44, 22, 10, 44
 RADIUS = 5
 LETTER, LINE = 6.9, 13  # what a letter of 11 units takes at most, and a line
 GAP = 3
@@ -113,8 +113,16 @@ def _names(places: Sequence[tuple[float, float, Point]]) -> Iterator[str]:
 
 
 def _name(x: float, y: float, box: Box, name: str) -> str:
-    middle = (box.left + box.right) / 2
-    text = f"<text x='{middle:.1f}' y='{box.bottom - GAP:.1f}' class='name'>{escape(name)}</text>"
+    # Beside its point a name begins or ends there, however wide its letters really are.
+    side, at = "middle", (box.left + box.right) / 2
+    if box.left > x:
+        side, at = "start", box.left
+    elif box.right < x:
+        side, at = "end", box.right
+    text = (
+        f"<text x='{at:.1f}' y='{box.bottom - GAP:.1f}' text-anchor='{side}' "
+        f"class='name'>{escape(name)}</text>"
+    )
     if box.top - 2 * RADIUS <= y <= box.bottom + 2 * RADIUS:
         return text
     # From the point to the nearest place of a name that is not beside it.

@@ -16,7 +16,7 @@ from classifier.settings import MODELS
 from tests.serving import PROJECT, Server, serve, wait_for
 
 PICTURES = sorted(path.name for path in (PROJECT / "images").glob("*.jpg"))
-ENDPOINTS = ["/classify", "/classify_upload", "/info"]
+ENDPOINTS = ["/classify", "/classify_upload", "/classify_batch", "/info"]
 
 BAD_VALUES = [
     pytest.param(["nothing.jpg", "tiny"], "No picture is called 'nothing.jpg'", id="unknown"),

@@ -18,15 +18,16 @@ TEN = [
     Point("vit_b_16", 0.24, 0.811),
 ]
 CIRCLE = re.compile(r"<circle cx='([\d.]+)' cy='([\d.]+)' r='5' class='(\w+)'><title>(\w+)")
-NAME = re.compile(r"<text x='([\d.]+)' y='([\d.]+)' class='name'>(\w+)</text>")
+NAME = re.compile(r"<text x='([\d.]+)' y='([\d.]+)' text-anchor='(\w+)' class='name'>(\w+)")
 
 
 def boxes(svg: str) -> dict[str, Box]:
     """Where the names stand."""
     found = {}
-    for x, y, name in NAME.findall(svg):
-        half = len(name) * LETTER / 2
-        found[name] = Box(float(x) - half, float(y) - LINE + 3, float(x) + half, float(y) + 3)
+    for x, y, side, name in NAME.findall(svg):
+        width = len(name) * LETTER
+        left = float(x) - width * {"start": 0, "middle": 0.5, "end": 1}[side]
+        found[name] = Box(left, float(y) - LINE + 3, left + width, float(y) + 3)
     return found
 
 

@@ -1,15 +1,25 @@
 """What every question needs, and the plainest: each a coroutine that Gradio's queue runs."""
 
 import asyncio
+import inspect
 import io
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Hashable,
+    Iterator,
+    Mapping,
+)
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypedDict, TypeVar
+from typing import Any, ParamSpec, TypedDict, TypeVar, get_args
 
 import gradio
 from gradio import FileData
@@ -59,6 +69,22 @@ class Offer(TypedDict):
     images: list[str]
 
 
+@contextmanager
+def sentences(name: str) -> Iterator[None]:
+    """What goes wrong within becomes a sentence for the caller, never a traceback."""
+    try:
+        yield
+    except ClassifierError as error:
+        raise plain(error) from error
+    except gradio.Error:
+        raise
+    except Exception as error:
+        log.exception("%s failed", name)
+        raise plain(
+            RuntimeError("The server failed at this; its log says why. Try again.")
+        ) from error
+
+
 def told(
     ask: Callable[Parameters, Awaitable[Result]],
 ) -> Callable[Parameters, Coroutine[Any, Any, Result]]:
@@ -66,18 +92,28 @@ def told(
 
     @wraps(ask)
     async def asked(*values: Parameters.args, **named: Parameters.kwargs) -> Result:
-        try:
+        with sentences(ask.__name__):
             return await ask(*values, **named)
-        except ClassifierError as error:
-            raise plain(error) from error
-        except gradio.Error:
-            raise
-        except Exception as error:
-            log.exception("%s failed", ask.__name__)
-            raise plain(
-                RuntimeError("The server failed at this; its log says why. Try again.")
-            ) from error
 
+    return asked
+
+
+def told_along(
+    ask: Callable[Parameters, AsyncGenerator[Result]],
+) -> Callable[Parameters, AsyncGenerator[Result]]:
+    """`told` for an endpoint that tells how far it is; described by what it tells."""
+
+    @wraps(ask)
+    async def asked(*values: Parameters.args, **named: Parameters.kwargs) -> AsyncGenerator[Result]:
+        with sentences(ask.__name__):
+            # Closed with this one, not some time later: then the work that it does ends.
+            async with aclosing(ask(*values, **named)) as parts:
+                async for part in parts:
+                    yield part
+
+    signature = inspect.signature(ask)
+    part = get_args(signature.return_annotation)[0]
+    asked.__signature__ = signature.replace(return_annotation=part)  # type: ignore[attr-defined]
     return asked
 
 
@@ -250,7 +286,7 @@ class Endpoints:
         """Sees to it that a model's weights are here; then a line about it."""
         chosen = self.classifier.model(model)
         text = f"Fetching {model}, {chosen.megabytes:.0f} MB"
-        await self._fetch(chosen, lambda part: progress(part, desc=text))
+        await self.bring(chosen, lambda part: progress(part, desc=text))
         return self.describe(model)
 
     def describe(self, model: str) -> str:
@@ -261,13 +297,17 @@ class Endpoints:
     async def _predict(self, source: Source, model: str) -> Prediction:
         """Cancelled while it is held or before its turn, a question costs nothing more."""
         chosen = self.classifier.model(model)
-        await self._fetch(chosen)
-        await asyncio.sleep(self._delay_seconds)
+        await self.begin(chosen)
         return await asyncio.wrap_future(
             self.classifier.submit(source.content, source.name, chosen)
         )
 
-    async def _fetch(self, model: Model, report: Report = ignore) -> None:
+    async def begin(self, model: Model) -> None:
+        """What comes before every job: the model's weights, and the time that jobs are held."""
+        await self.bring(model)
+        await asyncio.sleep(self._delay_seconds)
+
+    async def bring(self, model: Model, report: Report = ignore) -> None:
         """Joins the fetch of a model that is under way, or begins one.
 
         It goes on for the others when one who waits for it is gone.

@@ -8,7 +8,8 @@ import gradio
 from classifier import markup
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints, told
-from classifier.interface import answer, edit, link
+from classifier.endpoints.aside import Aside
+from classifier.interface import answer, edit, link, many
 from classifier.interface.picture import Picture
 from classifier.interface.question import ASIDE, QUICK, Question
 
@@ -44,6 +45,7 @@ NONE = "() => null"
 
 def build(endpoints: Endpoints, concurrency: int) -> Blocks:
     """The page. At most `concurrency` classifications run at once, whoever asks."""
+    aside = Aside(endpoints.classifier, concurrency)
     page = Blocks(title="Image classifier", analytics_enabled=False)
     with page:
         gradio.Markdown("# Image classifier", elem_id="title")
@@ -56,6 +58,8 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
                     answer.build(endpoints, question, tabs, concurrency)
                 with gradio.Tab("Edit", id="edit") as tab:
                     edit.build(endpoints, question, tab)
+                with gradio.Tab("Many", id="many"):
+                    many.build(endpoints, aside, question)
 
         link.build(endpoints, question, notice, page)
         gradio.api(endpoints.info, api_name="info", queue=False)
