@@ -4,7 +4,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from classifier.catalog import Model
 from classifier.predict import Prediction
+
+
+@dataclass
+class Part:
+    """What is known of a model's answer: how far its fetch is, in 0-1, then what came."""
+
+    model: Model
+    fetched: float | None = None
+    prediction: Prediction | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)

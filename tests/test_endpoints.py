@@ -16,7 +16,16 @@ from classifier.settings import MODELS
 from tests.serving import PROJECT, Server, serve, wait_for
 
 PICTURES = sorted(path.name for path in (PROJECT / "images").glob("*.jpg"))
-ENDPOINTS = ["/classify", "/classify_upload", "/classify_batch", "/info"]
+ENDPOINTS = [
+    "/classify",
+    "/classify_batch",
+    "/classify_upload",
+    "/compare",
+    "/histogram",
+    "/info",
+    "/models",
+    "/transform",
+]
 
 BAD_VALUES = [
     pytest.param(["nothing.jpg", "tiny"], "No picture is called 'nothing.jpg'", id="unknown"),

@@ -302,9 +302,9 @@ class Endpoints:
             self.classifier.submit(source.content, source.name, chosen)
         )
 
-    async def begin(self, model: Model) -> None:
+    async def begin(self, model: Model, report: Report = ignore) -> None:
         """What comes before every job: the model's weights, and the time that jobs are held."""
-        await self.bring(model)
+        await self.bring(model, report)
         await asyncio.sleep(self._delay_seconds)
 
     async def bring(self, model: Model, report: Report = ignore) -> None:

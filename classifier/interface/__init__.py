@@ -9,7 +9,7 @@ from classifier import markup
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints, told
 from classifier.endpoints.aside import Aside
-from classifier.interface import answer, edit, link, many
+from classifier.interface import answer, compare, edit, link, many, models
 from classifier.interface.picture import Picture
 from classifier.interface.question import ASIDE, QUICK, Question
 
@@ -58,8 +58,12 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
                     answer.build(endpoints, question, tabs, concurrency)
                 with gradio.Tab("Edit", id="edit") as tab:
                     edit.build(endpoints, question, tab)
+                with gradio.Tab("Compare", id="compare") as tab:
+                    compare.build(endpoints, aside, question, tab)
                 with gradio.Tab("Many", id="many"):
                     many.build(endpoints, aside, question)
+                with gradio.Tab("Models", id="models") as tab:
+                    models.build(endpoints, aside, question, tab)
 
         link.build(endpoints, question, notice, page)
         gradio.api(endpoints.info, api_name="info", queue=False)
