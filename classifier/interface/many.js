@@ -93,7 +93,7 @@ const show = () => {
 
 // Spreadsheets would run what begins like a formula.
 const cell = (value) => {
-  const text = String(value).replace(/^(?=[=+\-@\t\r])/, "'");
+  const text = String(value).replace(/^(?=[=+\-@\t\r\n])/, "'");
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 };
 
@@ -112,7 +112,7 @@ const csv = () => {
 };
 
 part("csv").addEventListener("click", () => {
-  const address = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
+  const address = URL.createObjectURL(new Blob(["\ufeff", csv()], { type: "text/csv" }));
   const link = make("a", "", { href: address, download: `pictures-${pile.model}.csv` });
   link.click();
   URL.revokeObjectURL(address);

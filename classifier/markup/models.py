@@ -14,7 +14,7 @@ NOTHING = (
     "<p class='how'>The plot of accuracy against time fills as models answer. "
     "Measure runs those that are here.</p>"
 )
-HOW = "Time: the median of what answers took on this machine, a dash where there was none."
+HOW = "Time: the median of what answers took here, a dash where there was none."
 
 Shown = tuple[Model, bool, float | None]  # whether it is here, and the seconds it takes
 
@@ -72,8 +72,9 @@ def _is_apart(model: Model) -> bool:
 
 def _footnote(models: Sequence[Model]) -> str:
     return "".join(
-        f" ○ {escape(model.name)} was judged on {model.judged_on}: {len(model.labels):,} labels at "
-        f"{model.pixels} pixels, an easier question than the {IMAGENET_LABELS:,} of ImageNet."
+        f" ○ {escape(model.name)} was judged on {model.judged_on}, {len(model.labels):,} labels at "
+        f"{model.pixels} pixels: not comparable with what is judged on the "
+        f"{IMAGENET_LABELS:,} of ImageNet."
         for model in models
         if _is_apart(model)
     )
