@@ -7,33 +7,12 @@ from typing import Any
 
 import gradio
 from gradio.block_function import BlockFunction
-from gradio.caching import CacheMissError, _probe_mode_active
-from gradio.queueing import Event
-from gradio.server_messages import EventMessage, ProcessCompletedMessage
 from gradio.utils import get_function_description, get_upload_folder
 
 from classifier.errors import InputError, show
+from classifier.queueing import Queue, Sessions, hasten
 
 FILE = {"_type": "gradio.FileData"}  # the mark that Gradio knows a file by
-
-
-class Queue(gradio.queueing.Queue):
-    """Gradio's queue, mended where it would stop or grow.
-
-    Gradio keeps the mailboxes of 2,000 sessions. A message to one that had to make room
-    would stop the queue, for everyone and for good. And it forgets an event when it is done,
-    but not one that was answered from memory.
-    """
-
-    def send_message(self, event: Event, event_message: EventMessage) -> None:
-        """Sends to whoever asked, if anyone can still hear it."""
-        try:
-            super().send_message(event, event_message)
-        except KeyError:
-            event.alive = False
-        if isinstance(event_message, ProcessCompletedMessage) and event_message.used_cache:
-            self.event_ids_to_events.pop(event._id, None)
-            self.blocks.app.iterators.pop(event._id, None)
 
 
 class Blocks(gradio.Blocks):
@@ -44,6 +23,12 @@ class Blocks(gradio.Blocks):
         super().queue(*values, **named)
         self._queue.__class__ = Queue
         return self
+
+    def run_startup_events(self) -> None:
+        """Gradio's own, with sessions and routes that cost little."""
+        self.state_holder.__class__ = Sessions
+        hasten(self.app)
+        super().run_startup_events()
 
     def get_api_info(self, all_endpoints: bool = False, page: str | None = None) -> Any:
         """Gradio's description of the endpoints, with what the docstrings say of parameters."""
@@ -56,19 +41,6 @@ class Blocks(gradio.Blocks):
                 parameter["label"] = parameter["parameter_name"]
                 parameter["python_type"]["description"] = text
         return info
-
-    async def process_api(self, *values: Any, **named: Any) -> Any:
-        """Gradio's own; an error of a look into the memory of answers is no error yet.
-
-        Gradio looks there before it queues a question, and would answer 500 to whatever is
-        wrong with it. Asked in its turn it gets its sentence.
-        """
-        try:
-            return await super().process_api(*values, **named)
-        except Exception as error:
-            if _probe_mode_active.get():
-                raise CacheMissError from error
-            raise
 
     def validate_inputs(self, block_fn: BlockFunction, inputs: list[Any]) -> None:
         """Raises gradio.Error unless there is one value for each parameter.

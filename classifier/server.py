@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
@@ -30,6 +31,9 @@ JOBS_AT_ONCE = 200
 # How often those who wait hear of their place. Gradio's default tells all of them whenever
 # a job ends, at a cost that grows with the square of their number.
 STATUS_SECONDS = 1.0
+# For so long a thread may keep the interpreter from the others: at Python's own 0.005 the
+# server waits for inference a hundred times a second.
+SWITCH_SECONDS = 0.0005
 
 Lifespan = Callable[[object], AbstractAsyncContextManager[None]]
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -54,9 +58,9 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
 
     Gradio's own settings (GRADIO_SERVER_NAME, GRADIO_SERVER_PORT, …) keep working.
     """
-    # After each job Gradio summarises the last 10,000 for a page that is not served here.
+    # Of the last events Gradio keeps notes, for a page that is not served here.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "200")
-    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "1000000")
+    sys.setswitchinterval(SWITCH_SECONDS)
     page.queue(STATUS_SECONDS, api_open=False, max_size=settings.queue_size)
     address: str
     _, address, _ = page.launch(

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import io
 import logging
-import secrets
+from collections import OrderedDict
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -19,7 +19,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypedDict, TypeVar, get_args
+from typing import Any, ParamSpec, TypedDict, TypeVar, cast, get_args
 
 import gradio
 from gradio import FileData
@@ -182,33 +182,52 @@ class Endpoints:
         return await asyncio.wrap_future(self._edits.submit(task))
 
     def remembered(self, ask: Ask) -> Ask:
-        """The same question about a picture of the gallery, answered at once when repeated.
+        """An endpoint whose answers about pictures of the gallery are kept for a while.
 
-        It takes no place in the queue then, and is refused only if the queue is full.
-        Where jobs are held to show what a queue is for, nothing is remembered.
+        The queue finds them by `recall`, and a repeated question takes no place in it. Where
+        jobs are held to show what a queue is for, nothing is remembered.
         """
         if self._delay_seconds:
             return ask
-        known: Ask = gradio.cache(ask, key=self._question, max_size=REMEMBERED)
-        return known
+        answers: OrderedDict[Hashable, Any] = OrderedDict()
 
-    def _question(self, asked: dict[str, Any]) -> Hashable:
+        @wraps(ask)
+        async def asked(*values: Any) -> Any:
+            question = self._question(*values)
+            answer = await ask(*values)
+            if question:
+                answers[question] = answer
+                if len(answers) > REMEMBERED:
+                    answers.popitem(last=False)
+            return answer
+
+        def recall(*values: Any) -> Any:
+            known = len(values) == len(inspect.signature(ask).parameters)
+            question = self._question(*values) if known else None
+            if question in answers:
+                answers.move_to_end(question)
+            return answers.get(question)
+
+        asked.recall = recall  # type: ignore[attr-defined]
+        return cast(Ask, asked)
+
+    def _question(self, image: object, *rest: object) -> Hashable:
         """What makes two questions one: the same file, unchanged, and the same model.
 
-        What people do with pictures of their own, or make of ours, is not kept.
+        None if something is wrong with it, which is told when it is asked in its turn, and
+        for what people do with pictures of their own, or make of ours.
         """
+        *own, model = rest
         try:
-            if Edits.from_values(asked.get("edits")):
-                return secrets.token_hex()
-            path = self.classifier.gallery.path(asked["image"])
+            if own and Edits.from_values(own[-1]):
+                return None
+            path = self.classifier.gallery.path(image)
             state = path.stat()
         except (ClassifierError, OSError):
-            # What is wrong is told when it is asked in its turn. If nothing is by then, the
-            # answer is kept where no other question finds it.
-            return secrets.token_hex()
+            return None
         # Of a file that has changed the time of the last change has, whatever else was kept.
         version = (state.st_mtime_ns, state.st_ctime_ns, state.st_ino, state.st_size)
-        return path.name, version, str(asked["model"])
+        return path.name, version, str(model)
 
     @told
     async def classify(self, image: str, model: str) -> PredictionRecord:
