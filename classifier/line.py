@@ -74,6 +74,7 @@ class Line:
             session_hash=self._queue.own,
             request=REQUEST,
         )
+        accepted: bool
         accepted, event, _ = await self._queue.push(body, REQUEST, None)
         if accepted:
             self._events[ticket] = self._queue.event_ids_to_events[event]

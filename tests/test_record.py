@@ -143,7 +143,7 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(record: Record) -> None:
 
 def test_a_second_server_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     first = Record(tmp_path)
-    with pytest.raises(RecordHeldError, match="^Another server keeps the record of jobs"):
+    with pytest.raises(RecordHeldError, match=r"^Another server keeps the record of jobs"):
         Record(tmp_path)
     first.close()
 
