@@ -1,13 +1,18 @@
 """gr.Blocks, taught to speak plainly to programs that call the endpoints."""
 
+from collections.abc import Iterator
+from os.path import normpath
+from pathlib import Path
 from typing import Any
 
 import gradio
 from gradio.block_function import BlockFunction
-from gradio.utils import get_function_description
+from gradio.utils import get_function_description, get_upload_folder
 
-from classifier.errors import InputError
+from classifier.errors import InputError, show
 from classifier.queueing import Queue, Sessions, hasten
+
+FILE = {"_type": "gradio.FileData"}  # the mark that Gradio knows a file by
 
 
 class Blocks(gradio.Blocks):
@@ -45,7 +50,14 @@ class Blocks(gradio.Blocks):
 
         Gradio itself ignores values too many and answers values too few without a word.
         The page's own events are left to it: it adds a value to the one that cancels.
+        And it would fetch a file from wherever a call says that it is.
         """
+        folder = get_upload_folder()
+        for path in _files(inputs):
+            if not isinstance(path, str) or not Path(normpath(path)).is_relative_to(folder):
+                raise plain(
+                    InputError(f"The file {show(path)} was not uploaded here; upload it first.")
+                )
         if block_fn.api_visibility != "public":
             super().validate_inputs(block_fn, inputs)
         elif len(inputs) != len(block_fn.inputs):
@@ -56,6 +68,17 @@ class Blocks(gradio.Blocks):
                     f"{len(inputs)} came."
                 )
             )
+
+
+def _files(value: Any) -> Iterator[Any]:
+    """The paths of all that Gradio would take for a file."""
+    if isinstance(value, dict):
+        if "path" in value and "meta" in value:
+            yield value["path"] if value["meta"] == FILE else None
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _files(part)
 
 
 def plain(error: Exception) -> gradio.Error:

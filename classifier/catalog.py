@@ -28,6 +28,7 @@ from classifier.weights import Source
 
 BUNDLED = "tiny"
 BUNDLED_FILE = Path(__file__).parent / "bundled" / "tiny.safetensors"
+BUNDLED_GIGAFLOPS = 0.144  # counting takes half a second; a test does it
 
 # What the published weights were trained with, where the constructor's default differs.
 ARGUMENTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
@@ -46,6 +47,7 @@ DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 class Model:
     """A classifier, not yet loaded. `accuracy` is top-1 in 0-1, judged on `judged_on`.
 
+    `gigaflops` are what one picture takes, in billions of multiplications with an addition.
     `preprocess` turns an RGB picture into the network's input, (3, height, width), and
     scales its shorter side to so many `pixels` for that;
     `build` makes the network without weights; `read` reads a state dictionary for it
@@ -56,6 +58,7 @@ class Model:
     labels: tuple[str, ...]
     parameters: int
     megabytes: float
+    gigaflops: float
     accuracy: float
     judged_on: str
     preprocess: Callable[[Image.Image], Tensor]
@@ -100,6 +103,7 @@ def published(name: str) -> Model:
         labels=labels,
         parameters=weights.meta["num_params"],
         megabytes=weights.meta["_file_size"],
+        gigaflops=weights.meta["_ops"],
         accuracy=weights.meta["_metrics"]["ImageNet-1K"]["acc@1"] / 100,
         judged_on="ImageNet",
         preprocess=preprocess,
@@ -123,6 +127,7 @@ def bundled(file: Path = BUNDLED_FILE) -> Model:
         labels=labels,
         parameters=facts["parameters"],
         megabytes=file.stat().st_size / (1 << 20),
+        gigaflops=BUNDLED_GIGAFLOPS,
         accuracy=facts["accuracy"],
         judged_on="Tiny ImageNet",
         preprocess=ImageClassification(crop_size=facts["pixels"], resize_size=facts["pixels"]),

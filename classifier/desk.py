@@ -1,18 +1,22 @@
 """Tickets as the page shows them: the place in line, and then the answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
 
 import gradio
 
 from classifier import markup
-from classifier.blocks import plain
+from classifier.edits import Edits
 from classifier.endpoints import Endpoints
-from classifier.errors import ClassifierError
+from classifier.endpoints.core import Source, told_along
+from classifier.record import Job
 from classifier.tickets import State, Tickets
 
 LOOK_SECONDS = 1.0  # how often the place in line is looked at
 GONE = "This answer is here no more: answers are kept for a while, and then forgotten."
+UNCHANGED = Edits()
 CANCELED = "The job was cancelled."
 
 
@@ -23,33 +27,34 @@ class Desk:
         self._endpoints = endpoints
         self._tickets = tickets
 
-    async def ask(self, image: str, model: str) -> AsyncIterator[tuple[str, str]]:
+    @told_along
+    async def ask(
+        self, image: object, own: object, edits: object, model: str
+    ) -> AsyncGenerator[tuple[str, str]]:
         """Puts a job and shows it until it has ended; with each look its ticket."""
+        source = await self._endpoints.asked(image, own, edits)
+        edited = self._endpoints.kept(source) if source.edits else None
+        in_gallery = image is not None
+        job = await self._put(source, model, in_gallery)
+        ticket = job.id if self._tickets.lasts(job.id) else ""
         try:
-            job = await self._tickets.put(model, image, must_last=False)
-            ticket = job.id if self._tickets.lasts(job.id) else ""
-            try:
-                async for state in self._states(job.id):
-                    yield self._show(state, ticket), ticket
-                    if state.job.status == "failed":
-                        raise gradio.Error(state.job.error or "", print_exception=False)
-            except asyncio.CancelledError:
-                await self._tickets.cancel(job.id)
-                raise
-        except ClassifierError as error:
-            raise plain(error) from error
+            async for state in self._states(job.id):
+                yield self._show(state, ticket, in_gallery, source.edits, edited), ticket
+                if state.job.status == "failed":
+                    raise gradio.Error(state.job.error or "", print_exception=False)
+        except asyncio.CancelledError:
+            await self._tickets.cancel(job.id)
+            raise
 
-    async def reopen(self, ticket: str) -> AsyncIterator[str]:
+    @told_along
+    async def reopen(self, ticket: str) -> AsyncGenerator[str]:
         """Shows a job that was put before, until it has ended."""
-        try:
-            found = False
-            async for state in self._states(ticket):
-                found = True
-                yield self._show(state, ticket)
-            if not found:
-                yield markup.note(GONE)
-        except ClassifierError as error:
-            raise plain(error) from error
+        found = False
+        async for state in self._states(ticket):
+            found = True
+            yield self._show(state, ticket, not state.job.uploaded)
+        if not found and ticket:
+            yield markup.note(GONE)
 
     async def _states(self, ticket: str) -> AsyncIterator[State]:
         """What there is to see of a job, whenever it changes; nothing if there is none."""
@@ -62,10 +67,24 @@ class Desk:
             last = state
             await self._tickets.wait(ticket, LOOK_SECONDS)
 
-    def _show(self, state: State, ticket: str) -> str:
+    async def _put(self, source: Source, model: str, in_gallery: bool) -> Job:
+        if in_gallery and not source.edits:
+            return await self._tickets.put(model, source.name, must_last=False)
+        content = source.content
+        with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as picture:
+            return await self._tickets.put(model, source.name, picture, must_last=False)
+
+    def _show(
+        self,
+        state: State,
+        ticket: str,
+        in_gallery: bool,
+        edits: Edits = UNCHANGED,
+        edited: Path | None = None,
+    ) -> str:
         job, link = state.job, markup.link(ticket) if ticket else ""
         if job.answer:
-            return self._endpoints.shown(job.answer) + link
+            return self._endpoints.shown(job.answer, edits, edited, in_gallery) + link
         if job.status == "failed":
             return markup.note(job.error or "")
         if job.status == "canceled":

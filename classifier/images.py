@@ -14,6 +14,7 @@ from classifier.errors import PictureError, UnknownNameError, show
 # Named one by one: Pillow knows many more formats, some of which start other programs.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"})
+BROWSERS = frozenset(FORMATS) - {"TIFF"}  # what they show
 MOST_PIXELS = 64_000_000
 
 
@@ -64,25 +65,27 @@ def read(source: Path | bytes, name: str, least: int = MOST_PIXELS) -> Image.Ima
     `least` pixels or more. Its size is checked before its pixels are decoded. Raises
     PictureError, which calls the picture by `name`, if it cannot be read.
     """
-    with _opened(io.BytesIO(source) if isinstance(source, bytes) else source, name) as picture:
+    with _opened(source, name) as picture:
         picture.draft(None, (least, least))
         return _rgb(ImageOps.exif_transpose(picture))
 
 
-def check(file: BinaryIO, name: str) -> None:
-    """Raises PictureError unless it begins like a picture that can be read.
+def kind(source: Path | bytes | BinaryIO, name: str) -> str:
+    """The format of a picture, one of FORMATS, that begins like one that can be read.
 
-    Whether it is one throughout only shows when it is decoded.
+    Whether it is one throughout only shows when it is decoded. Raises PictureError if not.
     """
-    with _opened(file, name):
-        pass
+    with _opened(source, name) as picture:
+        return picture.format or FORMATS[0]
 
 
 @contextmanager
-def _opened(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
-    """A picture of which only the size is known. Its errors are told as PictureError."""
+def _opened(source: Path | bytes | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """The picture, not yet decoded. What goes wrong with it becomes a PictureError."""
     try:
-        with Image.open(source, formats=FORMATS) as picture:
+        with Image.open(
+            io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
+        ) as picture:
             width, height = picture.size
             if width * height > MOST_PIXELS:
                 raise Image.DecompressionBombError
@@ -105,6 +108,14 @@ def _opened(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
             f"{show(name)} is not a picture that can be read, or it is damaged; "
             f"expected one of {', '.join(FORMATS)}."
         ) from error
+
+
+def thumbnail(source: Path | bytes, name: str, pixels: int) -> bytes:
+    """A picture made small and square, as a WebP file; raises PictureError as `read` does."""
+    small = ImageOps.fit(read(source, name, pixels), (pixels, pixels))
+    content = io.BytesIO()
+    small.save(content, "WEBP", quality=80)
+    return content.getvalue()
 
 
 def _rgb(picture: Image.Image) -> Image.Image:

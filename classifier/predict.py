@@ -16,6 +16,7 @@ from classifier.engine import Engine
 from classifier.errors import UnknownNameError, WeightsError
 from classifier.images import Gallery
 from classifier.settings import Settings, processors
+from classifier.timings import Timings
 from classifier.weights import Store
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Classifier:
         self.catalog = models
         self.engine = engine
         self.gallery = gallery
+        self.timings = Timings()
         self._threads = ThreadPoolExecutor(
             concurrency,
             "inference",
@@ -149,6 +151,7 @@ class Classifier:
             picture = _middle(images.read(source, name, DETAIL * model.pixels))
             values, places = torch.topk(run(model.preprocess(picture)), TOP)
             seconds = time.perf_counter() - start
+        self.timings.add(model.name, seconds)
         return Prediction(
             model=model.name,
             image=name,

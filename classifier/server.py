@@ -1,9 +1,10 @@
 """How the page is served: queue, limits, and the routes beside it."""
 
-import io
+import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from fastapi import HTTPException, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from gradio.route_utils import FnIndexInferError
-from PIL import ImageOps
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from classifier import cancellation, docs, health, images, interface, rest, stopping
@@ -19,9 +20,11 @@ from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
 from classifier.images import Gallery
+from classifier.limits import BodyLimit
 from classifier.predict import Classifier
 from classifier.settings import Settings
 from classifier.tickets import Tickets
+from classifier.uploads import Uploads
 
 THUMBNAIL_PIXELS = 112
 # All events together, those that only wait for a download among them. Any number but
@@ -34,15 +37,23 @@ STATUS_SECONDS = 1.0
 # server waits for inference a hundred times a second.
 SWITCH_SECONDS = 0.0005
 
+Lifespan = Callable[[object], AbstractAsyncContextManager[None]]
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 
 def create(settings: Settings) -> Blocks:
     """The page of a classifier. Raises SettingError if it cannot be made so."""
-    endpoints = Endpoints(Classifier.from_settings(settings), settings.delay_seconds)
+    uploads = _uploads(settings)
+    uploads.open()
+    # What Gradio itself writes goes there too.
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads.folder)
+    classifier = Classifier.from_settings(settings)
+    endpoints = Endpoints(classifier, uploads, settings.delay_seconds)
     tickets = Tickets(endpoints, settings.cache / "tickets", settings.result_hours)
     page = interface.build(endpoints, settings.concurrency, tickets)
     page.tickets = tickets
+    # Gradio forgets with these what it wrote itself; the rest is swept.
+    page.delete_cache = (uploads.every, uploads.oldest)
     return page
 
 
@@ -70,9 +81,11 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
                 *beside(page),
             ],
             "exception_handlers": refusals(page),
-            "lifespan": page.tickets.lifespan,
+            "lifespan": lifespan(page, _uploads(settings)),
+            "middleware": [Middleware(BodyLimit, settings.upload_mb)],
             "openapi_url": None,
         },
+        max_file_size=settings.upload_mb << 20,
         allowed_paths=[],
         enable_monitoring=False,
         run_history=False,
@@ -91,6 +104,29 @@ def beside(page: Blocks) -> list[BaseRoute]:
         *docs.router(service, page.tickets).routes,
         *health.router(page, page.tickets).routes,
     ]
+
+
+def lifespan(page: Blocks, uploads: Uploads) -> Lifespan:
+    """For as long as the page is served, tickets are taken and old uploads removed.
+
+    Gradio removes the files that it knows of, but not what an upload that broke off leaves.
+    """
+
+    async def sweep() -> None:
+        while True:
+            # What the page itself shows first is kept.
+            kept = {file for block in page.blocks.values() for file in block.keep_in_cache}
+            await asyncio.to_thread(uploads.sweep, kept)
+            await asyncio.sleep(uploads.every)
+
+    @asynccontextmanager
+    async def served(app: object) -> AsyncIterator[None]:
+        sweeper = asyncio.create_task(sweep())
+        async with page.tickets.lifespan(app):
+            yield
+        sweeper.cancel()
+
+    return served
 
 
 def thumbnails(gallery: Gallery) -> APIRoute:
@@ -141,9 +177,10 @@ def refusals(page: Blocks) -> dict[int | type[Exception], Handler]:
     }
 
 
+def _uploads(settings: Settings) -> Uploads:
+    return Uploads(settings.cache / "uploads", settings.upload_seconds)
+
+
 @lru_cache(maxsize=2000)
 def _thumbnail(path: Path, changed: int) -> bytes:
-    picture = ImageOps.fit(images.read(path, path.name), (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    content = io.BytesIO()
-    picture.save(content, "WEBP", quality=80)
-    return content.getvalue()
+    return images.thumbnail(path, path.name, THUMBNAIL_PIXELS)

@@ -46,7 +46,8 @@ class Settings:
     """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each.
 
     Loaded models take `memory_mb` (2²⁰ bytes) of the device's memory together. What became
-    of a job can be read for `result_hours`.
+    of a job can be read for `result_hours`. Who uploads may send `upload_mb` at once, which
+    are removed within `upload_seconds`.
     """
 
     images: Path = PROJECT / "images"
@@ -57,6 +58,8 @@ class Settings:
     delay_seconds: float = 0.0
     memory_mb: int = 2048
     result_hours: float = 24.0
+    upload_mb: int = 256
+    upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
 
     @classmethod
@@ -91,6 +94,10 @@ class Settings:
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
             memory_mb=read("MEMORY_MB", _count, memory, "a whole number from 1 up"),
             result_hours=read("RESULT_HOURS", _hours, cls.result_hours, "hours, more than 0"),
+            upload_mb=read("UPLOAD_MB", _count, cls.upload_mb, "a whole number from 1 up"),
+            upload_seconds=read(
+                "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
+            ),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
         )
 

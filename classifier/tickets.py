@@ -16,6 +16,7 @@ from classifier import images
 from classifier.blocks import Blocks
 from classifier.deposit import Deposit, digest
 from classifier.endpoints import Endpoints
+from classifier.endpoints.core import Source
 from classifier.errors import (
     BusyError,
     ClassifierError,
@@ -175,7 +176,7 @@ class Tickets:
             question: Hashable = _question(path, chosen.name)
             asked, size = f"{chosen.name}/{path.name}", 0
         else:
-            await asyncio.to_thread(images.check, picture, str(image))
+            await asyncio.to_thread(images.kind, picture, str(image))
             question = None
             asked = f"{chosen.name}/{await asyncio.to_thread(digest, picture)}"
             size = picture.seek(0, 2)
@@ -354,7 +355,7 @@ class Tickets:
 
         report(0.0)
         try:
-            await self.endpoints.ensure(live.job.model, report)
+            await self.endpoints.bring(self.endpoints.classifier.model(live.job.model), report)
         except ClassifierError as error:
             await self._end(live, "failed", error=str(error))
             return
@@ -427,10 +428,10 @@ class Tickets:
 
     async def _answer(self, job: Job) -> Prediction:
         if job.uploaded:
-            path = self._deposit.path(job.id)
+            source = Source(self._deposit.path(job.id), job.image)
         else:
-            path = self.endpoints.classifier.gallery.path(job.image)
-        return await self.endpoints.predict(path, job.image, job.model)
+            source = self.endpoints.sample(job.image)
+        return await self.endpoints.predict(source, job.model)
 
     async def _end(
         self,

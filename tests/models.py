@@ -38,6 +38,7 @@ def small(folder: Path, name: str = "small", build: Callable[[], nn.Module] = Me
         labels=LABELS,
         parameters=40,
         megabytes=0.001,
+        gigaflops=0.001,
         accuracy=0.1,
         judged_on="nothing",
         preprocess=lambda picture: pil_to_tensor(picture.resize((PIXELS, PIXELS))) / 255,

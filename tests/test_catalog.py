@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import (
     densenet,
     get_model,
@@ -285,3 +287,18 @@ def test_model_cannot_be_changed() -> None:
 
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.accuracy = 1.0  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["tiny", "resnet18"])
+def test_the_work_that_a_picture_takes_is_counted(name: str) -> None:
+    model = catalog.load([name])[name]
+    side = model.preprocess(Image.new("RGB", (300, 300))).shape[-1]
+    with (
+        torch.device("meta"),  # nothing is computed
+        torch.inference_mode(),
+        FlopCounterMode(display=False) as counter,
+    ):
+        model.build().eval()(torch.empty(1, 3, side, side))
+
+    # It counts multiplications and additions, torchvision both as one.
+    assert counter.get_total_flops() / 2e9 == pytest.approx(model.gigaflops, abs=0.001)

@@ -288,7 +288,9 @@ def test_the_endpoints_are_described_on_the_page(browser: Browser, server: Serve
     with opened(browser, server) as page:
         page.get_by_role("button", name="Use via API").click()
 
-        expect(page.get_by_text("The five likeliest labels of a picture")).to_be_visible()
+        expect(
+            page.get_by_text("The five likeliest labels of a picture of the gallery")
+        ).to_be_visible()
         expect(page.get_by_text("Name of a picture in the gallery")).to_be_visible()
 
 

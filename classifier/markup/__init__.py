@@ -13,8 +13,11 @@ IMAGENET_LABELS = 1000
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
 
-def answer(prediction: Prediction) -> str:
-    """The table of the likeliest labels, and a line on how it came about."""
+def answer(prediction: Prediction, edits: str = "") -> str:
+    """The table of the likeliest labels, and a line on how it came about.
+
+    `edits` says in words what was done to the picture before, if anything.
+    """
     rows = "".join(
         f"<tr><td>{rank}</td><th scope='row'>{escape(guess.label)}</th>"
         f"<td><span class='bar' style='--part:{guess.probability:.4f}'></span></td>"
@@ -22,7 +25,7 @@ def answer(prediction: Prediction) -> str:
         for rank, guess in enumerate(prediction.predictions, start=1)
     )
     how = [
-        escape(prediction.image),
+        escape(prediction.image) + (f" ({escape(edits)})" if edits else ""),
         escape(prediction.model),
         duration(prediction.seconds),
         DEVICES[prediction.device],
@@ -91,6 +94,12 @@ def link(ticket: str) -> str:
     """A link that opens an answer again, or the wait for it."""
     address = quote(ticket, safe="")
     return f"<p class='again'><a href='?ticket={address}'>Link to this answer</a></p>"
+
+
+def notice(sentences: Iterable[str]) -> str:
+    """What is wrong with the address of the page."""
+    text = " ".join(["Not all that the address of this page asks for is here.", *sentences])
+    return f"<p class='notice' role='status'>{escape(text)}</p>"
 
 
 def percent(probability: float) -> str:
