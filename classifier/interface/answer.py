@@ -23,6 +23,7 @@ INVITE = f"""(edits) => {{
 }}"""
 ENABLE = "() => ({__type__: 'update', interactive: true})"
 DISABLE = "() => ({__type__: 'update', interactive: false})"
+NOTHING = "() => ''"
 # While an answer stands in the page, the address names it, and not what may be asked next.
 NAMED = "() => new URLSearchParams(location.search).get('ticket') ?? ''"
 NAME = f"""(ticket) => {{
@@ -60,7 +61,7 @@ def build(
     for changed in question.changes:
         # An answer does not stand beside a question that it does not answer.
         changed(None, question.edits, answer, js=INVITE)
-        changed(None, None, ticket, js="() => ''")
+        changed(None, None, ticket, js=NOTHING)
 
     classify.click(None, None, [cancel, tabs], js=f"() => [({ENABLE})(), ({SHOW})()]")
     # These only look on: the job itself has its place in the queue.
@@ -70,6 +71,7 @@ def build(
     done.then(endpoints.facts, question.model, question.facts, **QUICK)
     cancel.click(None, None, cancel, js=DISABLE, cancels=done)
     cancel.click(None, question.edits, answer, js=INVITE)
+    cancel.click(None, None, ticket, js=NOTHING)
     ticket.change(None, ticket, None, js=NAME)
     page.load(None, None, reopened, js=NAMED)
     reopened.change(desk.reopen, reopened, answer, **ASIDE)
