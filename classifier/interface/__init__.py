@@ -52,7 +52,7 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
         notice = gradio.HTML(visible=False, elem_id="notice")
         with gradio.Row():
             with gradio.Column():
-                question = _ask(page, endpoints)
+                question, settled = _ask(page, endpoints)
             with gradio.Column(), gradio.Tabs(elem_id="tabs") as tabs:
                 with gradio.Tab("Answer", id="answer"):
                     answer.build(endpoints, question, tabs, concurrency)
@@ -65,13 +65,13 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
                 with gradio.Tab("Models", id="models") as tab:
                     models.build(endpoints, aside, question, tab)
 
-        link.build(endpoints, question, notice, page)
+        link.build(endpoints, question, notice, settled)
         gradio.api(endpoints.info, api_name="info", queue=False)
     return page
 
 
-def _ask(page: Blocks, endpoints: Endpoints) -> Question:
-    """The left column: a picture, a model, and the buttons."""
+def _ask(page: Blocks, endpoints: Endpoints) -> tuple[Question, gradio.events.Dependency]:
+    """The left column: a picture, a model, and the buttons; and when it has settled."""
     gallery = endpoints.classifier.gallery
     names = gallery.names()
     models = list(endpoints.classifier.catalog)
@@ -87,7 +87,8 @@ def _ask(page: Blocks, endpoints: Endpoints) -> Question:
         now = gallery.names()
         if now == names:
             return gradio.skip(), gradio.skip()
-        changed = {} if name in now else {"value": next(iter(now), None)}
+        own = name is None and names  # takes the place of any of ours
+        changed = {} if own or name in now else {"value": next(iter(now), None)}
         return (
             gradio.update(choices=now, **changed),
             gradio.update(choices=markup.thumbnails(now), **changed),
@@ -124,6 +125,6 @@ def _ask(page: Blocks, endpoints: Endpoints) -> Question:
     given = own.upload(endpoints.given, own, own, **ASIDE)
     given.failure(None, None, own, js=NONE)
     model.change(endpoints.facts, model, facts, **QUICK)
-    page.load(refresh, picture, [picture, thumbnails], **QUICK)
+    settled = page.load(refresh, picture, [picture, thumbnails], **QUICK)
     page.load(endpoints.facts, model, facts, **QUICK)
-    return Question(picture, own, edit.controls(), model, facts, classify, cancel)
+    return Question(picture, own, edit.controls(), model, facts, classify, cancel), settled
