@@ -104,6 +104,8 @@ def test_the_camera_is_a_source(browser: Browser, server: Server) -> None:
         page.get_by_label("Remove Image").click()
         page.get_by_label("Capture from camera").click()
         page.get_by_text("Click to Access Webcam").click()
+        # The first frames of a camera are black.
+        page.wait_for_function("document.querySelector('#preview video').currentTime > 1")
         page.get_by_label("capture photo").click()
         expect(page.locator("#preview img")).to_be_visible()
 
@@ -271,7 +273,7 @@ def test_the_histograms_are_drawn_and_can_be_read(
 def test_sliders_work_by_keyboard(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
         page.get_by_role("tab", name="Answer").focus()
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         slider = page.get_by_role("slider", name="Contrast")
         for _ in range(20):
