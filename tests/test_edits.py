@@ -5,7 +5,7 @@ import numpy
 import pytest
 from PIL import Image, ImageOps
 
-from classifier.edits import LONGEST, Edits, fit, histogram
+from classifier.edits import CHANNELS, LONGEST, Edits, fit, histogram
 from classifier.errors import InputError
 from tests.pictures import scene
 
@@ -114,9 +114,8 @@ def test_a_histogram_counts_every_pixel_by_its_value() -> None:
     picture.paste((0, 0, 255), (0, 0, 5, 2))
     counts = histogram(picture)
 
-    assert {name: len(values) for name, values in counts.items()} == dict.fromkeys(
-        ("red", "green", "blue", "luminance"), 256
-    )
+    assert tuple(counts) == CHANNELS
+    assert [len(counts[name]) for name in CHANNELS] == [256] * 4
     assert (counts["red"][200], counts["red"][0]) == (90, 10)
     assert (counts["green"][100], counts["green"][0]) == (90, 10)
     assert (counts["blue"][50], counts["blue"][255]) == (90, 10)

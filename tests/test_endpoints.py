@@ -384,15 +384,15 @@ def test_a_file_that_is_no_picture_gets_a_sentence(server: Server, tmp_path: Pat
 
 def test_a_picture_is_transformed(server: Server) -> None:
     client = server.client()
-    edits = {"brightness": 1.4, "contrast": 0.8, "rotation": 30, "flip": "vertical"}
-    file = client.predict(PICTURES[0], **edits, api_name="/transform")
-    expected = Edits(**edits).apply(images.read(PROJECT / "images" / PICTURES[0], PICTURES[0]))
+    edits = Edits(brightness=1.4, contrast=0.8, rotation=30, flip="vertical")
+    file = client.predict(PICTURES[0], **edits.values(), api_name="/transform")
+    expected = edits.apply(images.read(PROJECT / "images" / PICTURES[0], PICTURES[0]))
 
     with Image.open(file) as edited:
         assert edited.format == "PNG"
         assert edited.tobytes() == expected.tobytes()
     own = client.predict(
-        handle_file(PROJECT / "images" / PICTURES[0]), **edits, api_name="/transform"
+        handle_file(PROJECT / "images" / PICTURES[0]), **edits.values(), api_name="/transform"
     )
     assert Path(own).read_bytes() == Path(file).read_bytes()
     assert client.predict(handle_file(file), "tiny", api_name="/classify_upload")["predictions"]

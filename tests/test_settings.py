@@ -45,6 +45,8 @@ def test_empty_environment_gives_defaults() -> None:
         queue_size=100,
         delay_seconds=0.0,
         memory_mb=memory_mb() // 4,
+        upload_mb=256,
+        upload_seconds=3600,
         cache=Path.home() / ".cache" / "image-classifier",
     )
 

@@ -12,7 +12,11 @@ def read(text: str) -> list[list[str]]:
 
 
 def test_a_table_reads_back_as_it_was() -> None:
-    rows = [["ein „Zitat“, mit Komma", 1], ['"quoted"\nline', 0.25], ["猫.jpg", ""]]
+    rows: list[list[object]] = [
+        ["ein „Zitat“, mit Komma", 1],
+        ['"quoted"\nline', 0.25],
+        ["猫.jpg", ""],
+    ]
 
     assert read(table(("name", "value"), rows)) == [
         ["name", "value"],
