@@ -106,7 +106,7 @@ def test_edits_come_from_names_and_values() -> None:
 
 def test_edits_in_words() -> None:
     edits = Edits(brightness=1.5, flip="horizontal", rotation=-15)
-    assert str(edits) == "brightness × 1.5, flipped left to right, turned by -15°"
+    assert str(edits) == "brightness × 1.5, flipped left to right, turned 15° left"
 
 
 def test_a_histogram_counts_every_pixel_by_its_value() -> None:

@@ -53,7 +53,7 @@ def build(endpoints: Endpoints, concurrency: int) -> Blocks:
         with gradio.Row():
             with gradio.Column():
                 question, settled = _ask(page, endpoints)
-            with gradio.Column(), gradio.Tabs(elem_id="tabs") as tabs:
+            with gradio.Column(), gradio.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                 with gradio.Tab("Answer", id="answer"):
                     answer.build(endpoints, question, tabs, concurrency)
                 with gradio.Tab("Edit", id="edit") as tab:
