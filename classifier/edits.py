@@ -80,7 +80,9 @@ class Edits:
         if self.flip != "none":
             parts.append(f"flipped {FLIPS[self.flip]}")
         if self.rotation:
-            parts.append(f"turned by {self.rotation:g}°")
+            parts.append(
+                f"turned {abs(self.rotation):g}° {'left' if self.rotation < 0 else 'right'}"
+            )
         return ", ".join(parts)
 
     def values(self) -> dict[str, Any]:

@@ -1,6 +1,9 @@
 """How much one request may bring."""
 
+from contextlib import suppress
+
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,4 +43,5 @@ class BodyLimit:
                 raise HTTPException(413, text)
             return message
 
-        await self._app(scope, counted, send)
+        with suppress(ClientDisconnect):  # nobody is left to be told
+            await self._app(scope, counted, send)

@@ -1,6 +1,7 @@
 """Programs that ask the real server: gradio_client, and HTTP as curl speaks it."""
 
 import json
+import re
 import shutil
 import time
 from concurrent.futures import CancelledError
@@ -9,9 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from gradio_client.utils import QueueError, Status
+from PIL import Image
 
+from classifier import images
+from classifier.edits import Edits
 from classifier.settings import MODELS
 from tests.serving import PROJECT, Server, serve, wait_for
 
@@ -26,6 +31,7 @@ ENDPOINTS = [
     "/models",
     "/transform",
 ]
+FILE = {"_type": "gradio.FileData"}
 
 BAD_VALUES = [
     pytest.param(["nothing.jpg", "tiny"], "No picture is called 'nothing.jpg'", id="unknown"),
@@ -299,6 +305,146 @@ def test_a_full_queue_asks_to_try_again(slow_server: Server) -> None:
         if answer.status_code == 200:
             kind, _ = slow_server.result("classify", answer.json()["event_id"])
             assert kind == "complete"
+
+
+def test_an_uploaded_picture_has_the_answer_that_it_has_in_the_gallery(server: Server) -> None:
+    client = server.client()
+    for name in PICTURES[:3]:
+        ours = client.predict(name, "tiny", api_name="/classify")
+        file = handle_file(PROJECT / "images" / name)
+        own = client.predict(file, "tiny", api_name="/classify_upload")
+
+        assert own.keys() == ours.keys()
+        assert (own["model"], own["image"]) == ("tiny", name)
+        assert own["predictions"] == ours["predictions"]
+
+
+def test_uploads_of_every_kind_are_read_upright(server: Server, tmp_path: Path) -> None:
+    picture = Image.open(PROJECT / "images" / PICTURES[0])
+    picture.save(tmp_path / "upright.png")
+    picture.save(tmp_path / "a.tiff")
+    tag = Image.Exif()
+    tag[0x112] = 6  # lies on its side
+    picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=tag)
+    client = server.client()
+    answers = [
+        client.predict(handle_file(tmp_path / name), "tiny", api_name="/classify_upload")
+        for name in ("upright.png", "a.tiff", "turned.png")
+    ]
+    assert answers[0]["predictions"] == answers[1]["predictions"] == answers[2]["predictions"]
+
+
+@pytest.mark.parametrize("image", [PICTURES[0], None, 3])
+def test_what_is_no_file_is_told(server: Server, image: object) -> None:
+    event = server.call("classify_upload", [image, "tiny"]).json()["event_id"]
+    kind, text = server.result("classify_upload", event)
+
+    assert kind == "error"
+    assert json.loads(text)["error"].startswith(f"The picture is {image!r}; expected a file")
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ({"path": "/etc/passwd"}, "There is no uploaded file 'passwd'"),
+        ({"path": "/etc/passwd", "meta": FILE}, "The file '/etc/passwd' was not uploaded here"),
+        ({"path": "http://127.0.0.1:1/a.png", "meta": FILE}, "The file 'http://127.0.0.1:1/a.png'"),
+        ([{"path": "/etc/passwd", "meta": FILE}], "The file '/etc/passwd' was not uploaded here"),
+        ({"path": "/etc/passwd", "meta": 3}, "The file None was not uploaded here"),
+        ({"path": None, "meta": FILE}, "The file None was not uploaded here"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("endpoint", "rest"),
+    [
+        ("classify_upload", ["tiny"]),
+        ("transform", [1, 1, 1, 1, 0, "none"]),
+        ("histogram", [1, 1, 1, 1, 0, "none"]),
+    ],
+)
+def test_what_was_not_uploaded_is_not_opened(
+    server: Server, endpoint: str, rest: list[object], image: object, message: str
+) -> None:
+    event = server.call(endpoint, [image, *rest]).json()["event_id"]
+    kind, text = server.result(endpoint, event)
+
+    assert kind == "error"
+    assert json.loads(text)["error"].startswith(message)
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_file_that_is_no_picture_gets_a_sentence(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "letter.png"
+    file.write_text("no picture")
+    client = server.client()
+    for endpoint, rest in (("classify_upload", ["tiny"]), ("transform", []), ("histogram", [])):
+        with pytest.raises(AppError, match=r"^'letter.png' is not a picture that can be read"):
+            client.predict(handle_file(file), *rest, api_name=f"/{endpoint}")
+
+
+def test_a_picture_is_transformed(server: Server) -> None:
+    client = server.client()
+    edits = Edits(brightness=1.4, contrast=0.8, rotation=30, flip="vertical")
+    file = client.predict(PICTURES[0], **edits.values(), api_name="/transform")
+    expected = edits.apply(images.read(PROJECT / "images" / PICTURES[0], PICTURES[0]))
+
+    with Image.open(file) as edited:
+        assert edited.format == "PNG"
+        assert edited.tobytes() == expected.tobytes()
+    own = client.predict(
+        handle_file(PROJECT / "images" / PICTURES[0]), **edits.values(), api_name="/transform"
+    )
+    assert Path(own).read_bytes() == Path(file).read_bytes()
+    assert client.predict(handle_file(file), "tiny", api_name="/classify_upload")["predictions"]
+
+
+def test_two_who_ask_for_the_same_get_files_of_their_own(server: Server) -> None:
+    paths = []
+    for _ in range(2):
+        event = server.call("transform", [PICTURES[0], 1, 2, 1, 1, 0, "none"]).json()["event_id"]
+        kind, text = server.result("transform", event)
+        assert kind == "complete"
+        paths.append(json.loads(text)[0]["path"])
+
+    assert paths[0] != paths[1]
+    for path in paths:
+        assert re.fullmatch(r"[0-9a-f]{64}", Path(path).parent.name)
+        assert httpx.get(f"{server.address}/gradio_api/file={path}").status_code == 200
+
+
+def test_histograms_of_the_original_and_the_edited_picture(server: Server) -> None:
+    found = server.client().predict(PICTURES[0], brightness=0, api_name="/histogram")
+    picture = images.read(PROJECT / "images" / PICTURES[0], PICTURES[0])
+    counts = picture.histogram()
+
+    assert set(found) == {"original", "edited"}
+    assert found["original"] == {
+        "red": counts[:256],
+        "green": counts[256:512],
+        "blue": counts[512:],
+        "luminance": picture.convert("L").histogram(),
+    }
+    black = [picture.width * picture.height] + [0] * 255
+    assert found["edited"] == dict.fromkeys(found["original"], black)
+
+
+@pytest.mark.parametrize("endpoint", ["/transform", "/histogram"])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"brightness": "bright"}, "brightness is 'bright'; expected a number from 0 to 3"),
+        ({"colour": -1}, "colour is -1; expected a number from 0 to 3"),
+        ({"contrast": 1e300}, r"contrast is 1e\+300; expected a number from 0 to 3"),
+        ({"rotation": 360}, "rotation is 360; expected a number from -180 to 180"),
+        ({"flip": "left"}, "No flip is called 'left'; valid: none, horizontal, vertical"),
+        ({"image": "nothing.jpg"}, "No picture is called 'nothing.jpg'"),
+    ],
+)
+def test_edits_that_cannot_be_made_get_a_sentence(
+    server: Server, endpoint: str, values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(AppError, match=f"^{message}"):
+        server.client().predict(**({"image": PICTURES[0]} | values), api_name=endpoint)
 
 
 def assert_it_still_answers(server: Server) -> None:

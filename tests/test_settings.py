@@ -47,6 +47,8 @@ def test_empty_environment_gives_defaults() -> None:
         delay_seconds=0.0,
         memory_mb=memory_mb() // 4,
         result_hours=24.0,
+        upload_mb=256,
+        upload_seconds=3600,
         cache=Path.home() / ".cache" / "image-classifier",
     )
 
@@ -87,6 +89,8 @@ def test_the_courses_models_are_on_offer_behind_the_bundled_one() -> None:
         ("QUEUE_SIZE", "1", "queue_size", 1),
         ("MEMORY_MB", "512", "memory_mb", 512),
         ("QUEUE_SIZE", "5000", "queue_size", 5000),
+        ("UPLOAD_MB", "64", "upload_mb", 64),
+        ("UPLOAD_SECONDS", "600", "upload_seconds", 600),
         ("DELAY_SECONDS", "0", "delay_seconds", 0.0),
         ("DELAY_SECONDS", "2.5", "delay_seconds", 2.5),
         ("DELAY_SECONDS", "1e-3", "delay_seconds", 0.001),
@@ -114,6 +118,8 @@ def test_good_value_sets_its_field_and_no_other(
         "CONCURRENCY",
         "QUEUE_SIZE",
         "MEMORY_MB",
+        "UPLOAD_MB",
+        "UPLOAD_SECONDS",
         "DELAY_SECONDS",
         "RESULT_HOURS",
         "CACHE",
@@ -131,6 +137,8 @@ def test_blank_value_counts_as_unset(variable: str, blank: str) -> None:
     [
         *(("CONCURRENCY", text, COUNT) for text in ("0", "-1", "1.5", "2.0", "1e3", "two", "1,2")),
         *(("MEMORY_MB", text, COUNT) for text in ("0", "-1", "2GB")),
+        *(("UPLOAD_MB", text, COUNT) for text in ("0", "-1", "1.5", "1GB")),
+        *(("UPLOAD_SECONDS", text, COUNT) for text in ("0", "-1", "an hour")),
         *(("QUEUE_SIZE", text, COUNT) for text in ("0", "-100", "0.5", "inf", "nan", "ten")),
         *(
             ("DELAY_SECONDS", text, SECONDS)

@@ -54,8 +54,8 @@ def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
         notice = gradio.HTML(visible=False, elem_id="notice")
         with gradio.Row():
             with gradio.Column():
-                question = _ask(page, endpoints)
-            with gradio.Column(), gradio.Tabs(elem_id="tabs") as tabs:
+                question, settled = _ask(page, endpoints)
+            with gradio.Column(), gradio.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
                 with gradio.Tab("Answer", id="answer"):
                     answer.build(endpoints, tickets, question, tabs, page, concurrency)
                 with gradio.Tab("Edit", id="edit") as tab:
@@ -67,7 +67,7 @@ def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
                 with gradio.Tab("Models", id="models") as tab:
                     models.build(endpoints, aside, question, tab)
 
-        link.build(endpoints, question, notice, page)
+        link.build(endpoints, question, notice, settled)
         gradio.api(endpoints.info, api_name="info", queue=False)
         gradio.api(
             tickets.run,
@@ -79,8 +79,8 @@ def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
     return page
 
 
-def _ask(page: Blocks, endpoints: Endpoints) -> Question:
-    """The left column: a picture, a model, and the buttons."""
+def _ask(page: Blocks, endpoints: Endpoints) -> tuple[Question, gradio.events.Dependency]:
+    """The left column: a picture, a model, and the buttons; and when it has settled."""
     gallery = endpoints.classifier.gallery
     names = gallery.names()
     models = list(endpoints.classifier.catalog)
@@ -96,7 +96,8 @@ def _ask(page: Blocks, endpoints: Endpoints) -> Question:
         now = gallery.names()
         if now == names:
             return gradio.skip(), gradio.skip()
-        changed = {} if name in now else {"value": next(iter(now), None)}
+        own = name is None and names  # takes the place of any of ours
+        changed = {} if own or name in now else {"value": next(iter(now), None)}
         return (
             gradio.update(choices=now, **changed),
             gradio.update(choices=markup.thumbnails(now), **changed),
@@ -133,6 +134,6 @@ def _ask(page: Blocks, endpoints: Endpoints) -> Question:
     given = own.upload(endpoints.given, own, own, **ASIDE)
     given.failure(None, None, own, js=NONE)
     model.change(endpoints.facts, model, facts, **QUICK)
-    page.load(refresh, picture, [picture, thumbnails], **QUICK)
+    settled = page.load(refresh, picture, [picture, thumbnails], **QUICK)
     page.load(endpoints.facts, model, facts, **QUICK)
-    return Question(picture, own, edit.controls(), model, facts, classify, cancel)
+    return Question(picture, own, edit.controls(), model, facts, classify, cancel), settled

@@ -26,10 +26,16 @@ WRITE = f"""(picture, model, edits) => {{
 
 
 def build(
-    endpoints: Endpoints, question: Question, notice: gradio.HTML, page: gradio.Blocks
+    endpoints: Endpoints,
+    question: Question,
+    notice: gradio.HTML,
+    settled: gradio.events.Dependency,
 ) -> None:
-    """Keeps the address and the page together; what is wrong with it is said in the notice."""
+    """Keeps the address and the page together, once the page has settled.
+
+    What is wrong with the address is said in the notice.
+    """
     asked = [question.picture, question.model, question.edits]
-    page.load(Link(endpoints).follow, None, [*asked, notice], **QUICK)
+    settled.then(Link(endpoints).follow, None, [*asked, notice], **QUICK)
     for choice in asked:
         choice.change(None, asked, None, js=WRITE)

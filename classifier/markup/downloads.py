@@ -32,7 +32,7 @@ def downloads(prediction: Prediction, edits: Edits, edited: Path | None, gallery
             f"<a href='{escape(address(prediction.image, prediction.model, edits), quote=True)}' "
             "data-copy='Link copied'>link</a>"
         )
-    return f"<p class='downloads'>{' · '.join(links)}</p>"
+    return f"<p class='downloads'><span aria-hidden='true'>↓ </span>{' · '.join(links)}</p>"
 
 
 def rows(prediction: Prediction) -> str:
