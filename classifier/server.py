@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from gradio.route_utils import FnIndexInferError
 from starlette.middleware import Middleware
 
-from classifier import cancellation, images, interface
+from classifier import cancellation, images, interface, tools
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
@@ -61,6 +61,8 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
     # Of the last events Gradio keeps notes, for a page that is not served here.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "200")
     sys.setswitchinterval(SWITCH_SECONDS)
+    if settings.mcp:
+        tools.offer(_uploads(settings).folder)
     page.queue(STATUS_SECONDS, api_open=False, max_size=settings.queue_size)
     address: str
     _, address, _ = page.launch(
@@ -75,6 +77,7 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
             "middleware": [Middleware(BodyLimit, settings.upload_mb)],
             "lifespan": sweeping(page, _uploads(settings)),
         },
+        mcp_server=settings.mcp,
         max_file_size=settings.upload_mb << 20,
         allowed_paths=[],
         enable_monitoring=False,

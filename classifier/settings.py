@@ -56,6 +56,7 @@ class Settings:
     queue_size: int = 100
     delay_seconds: float = 0.0
     memory_mb: int = 2048
+    mcp: bool = True
     upload_mb: int = 256
     upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
@@ -91,6 +92,7 @@ class Settings:
             queue_size=read("QUEUE_SIZE", _count, cls.queue_size, "a whole number from 1 up"),
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
             memory_mb=read("MEMORY_MB", _count, memory, "a whole number from 1 up"),
+            mcp=read("MCP", _switch, cls.mcp, "1 (on) or 0 (off)"),
             upload_mb=read("UPLOAD_MB", _count, cls.upload_mb, "a whole number from 1 up"),
             upload_seconds=read(
                 "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
@@ -139,6 +141,12 @@ def _device(text: str) -> str:
     if text not in DEVICES:
         raise ValueError
     return text
+
+
+def _switch(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError
+    return text == "1"
 
 
 def _count(text: str) -> int:
