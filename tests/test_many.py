@@ -6,7 +6,6 @@ import io
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def classifier(tmp_path: Path) -> Counting:
 
 @pytest.fixture
 def many(classifier: Counting, tmp_path: Path) -> Many:
-    endpoints = Endpoints(classifier, Uploads(tmp_path / "uploads"), 0)
+    endpoints = Endpoints(classifier, Uploads(tmp_path / "uploads", 3600), 0)
     return Many(endpoints, Aside(classifier, 2))
 
 
@@ -182,11 +181,11 @@ def test_a_bad_pile_gets_a_sentence(
 
 
 @pytest.fixture(scope="module")
-def pile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def pile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """More pictures than are done in a moment."""
     picture = encode(scene(80, 60), "JPEG")
     folder = tmp_path_factory.mktemp("pile")
-    yield archive(folder / "pile.zip", {f"{number:03}.jpg": picture for number in range(900)})
+    return archive(folder / "pile.zip", {f"{number:03}.jpg": picture for number in range(900)})
 
 
 def start(page: Page, *files: Path) -> None:
