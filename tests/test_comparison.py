@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -81,7 +80,7 @@ def test_the_table_is_sorted_and_the_plot_fills_when_models_are_measured(
         point = page.locator(".scatter circle")
         expect(point).to_have_class("apart")  # tiny, which is not comparable
         expect(page.get_by_role("button", name="Stop").locator("visible=true")).to_be_disabled()
-        row = page.locator(".models tbody tr", has_text="tiny").first.inner_text()
+        row = page.locator(".models tbody tr", has_text=re.compile("^tiny")).inner_text()
         assert re.search(r"51\.2 %○\s+[\d.]+ m?s\s+here", row)
         assert page.locator(".models tbody td:nth-child(6)").all_inner_texts().count("–") == 9
         expect(page.locator(".models")).to_contain_text("200 labels at 64 pixels: not comparable")
@@ -102,15 +101,6 @@ def test_the_models_fit_the_screen_and_can_be_read(
         assert fetch["x"] + fetch["width"] <= size[0]
         for text in (".models thead button", ".models tbody th", ".models .state", ".models .how"):
             assert contrast(page, text) >= 4.5, text
-        boxes = page.locator(".scatter text").evaluate_all(
-            """texts => texts.map(text => {
-                const {left, top, right, bottom} = text.getBoundingClientRect();
-                return [left, top, right, bottom];
-            })"""
-        )
-        for one, other in combinations(boxes, 2):
-            apart = one[2] <= other[0] or other[2] <= one[0]
-            assert apart or one[3] <= other[1] or other[3] <= one[1]
 
 
 def test_models_are_compared_and_one_that_fails_harms_no_other(elsewhere: Server) -> None:
@@ -177,10 +167,6 @@ def test_a_model_that_is_not_here_is_fetched_only_when_asked_for(
         expect(page.get_by_label("resnet18", exact=True)).to_be_checked()
         assert files.requests["/resnet18.pth"] == before + 1
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
-
-        # What was said of another picture does not stand beside this one.
-        page.locator(".thumbnails label").nth(1).click()
-        expect(page.locator("table.comparison")).to_have_count(0)
 
 
 def test_a_model_is_fetched_from_the_table(browser: Browser, elsewhere: Server) -> None:

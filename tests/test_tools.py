@@ -84,12 +84,12 @@ def test_a_tool_answers_as_its_endpoint_does(server: Server) -> None:
 def test_a_picture_can_come_with_the_call(server: Server, tool: str) -> None:
     record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
     picture = data_url(PROJECT / "images" / PICTURES[0])
-    arguments: dict[str, Any] = {
+    calls: dict[str, dict[str, Any]] = {
         "classify_upload": {"image": picture, "model": "tiny"},
         "classify_batch": {"files": [PICTURES[0], picture], "model": "tiny"},
         "compare": {"image": picture, "models": ["tiny"]},
-    }[tool]
-    told = json.loads(text(called(server, tool, **arguments)))
+    }
+    told = json.loads(text(called(server, tool, **calls[tool])))
 
     answer = {"classify_batch": "rows", "compare": "answers"}.get(tool)
     last = told[answer][-1] if answer else told
