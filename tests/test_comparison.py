@@ -80,7 +80,8 @@ def test_the_table_is_sorted_and_the_plot_fills_when_models_are_measured(
         point = page.locator(".scatter circle")
         expect(point).to_have_class("apart")  # tiny, which is not comparable
         expect(page.get_by_role("button", name="Stop").locator("visible=true")).to_be_disabled()
-        row = page.locator(".models tbody tr", has_text=re.compile("^tiny")).inner_text()
+        tiny = page.get_by_role("rowheader", name="tiny", exact=True)
+        row = page.locator(".models tbody tr").filter(has=tiny).inner_text()
         assert re.search(r"51\.2 %○\s+[\d.]+ m?s\s+here", row)
         assert page.locator(".models tbody td:nth-child(6)").all_inner_texts().count("–") == 9
         expect(page.locator(".models")).to_contain_text("200 labels at 64 pixels: not comparable")
@@ -147,9 +148,7 @@ def test_a_model_that_is_not_here_is_fetched_only_when_asked_for(
         box = page.get_by_label("resnet18 (fetch 45 MB)")
         expect(box).not_to_be_checked()
         expect(page.get_by_label("tiny", exact=True)).to_be_checked()
-        start = (
-            page.locator("button", has_text=re.compile("^Compare$")).locator("visible=true").last
-        )
+        start = page.get_by_role("button", name="Compare", exact=True)
         start.click()
         rows = page.locator("table.comparison tbody tr")
         expect(rows).to_have_count(1)
@@ -187,9 +186,7 @@ def test_a_comparison_that_is_stopped_keeps_what_is_done(
     with opened(browser, elsewhere) as page:
         go(page, "Compare")
         page.get_by_label("resnet18 (fetch 45 MB)").check()
-        page.locator("button", has_text=re.compile("^Compare$")).locator(
-            "visible=true"
-        ).last.click()
+        page.get_by_role("button", name="Compare", exact=True).click()
         rows = page.locator("table.comparison tbody tr")
         expect(rows.nth(1)).to_contain_text("fetching")
         expect(rows.first).to_contain_text("%")
