@@ -67,6 +67,11 @@ class Model:
     read: Callable[[Path], dict[str, Tensor]]
     weights: Path | Source
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """What the model's preprocessing makes of any picture, (3, height, width)."""
+        return tuple(self.preprocess(Image.new("RGB", (8, 8))).shape)
+
 
 Catalog = Mapping[str, Model]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -24,13 +25,14 @@ from classifier.weights import Store
 log = logging.getLogger(__name__)
 
 Run = Callable[[Tensor], Tensor]
+Wrapped = TypeVar("Wrapped")
 
 
 @dataclass
 class _Loaded:
-    """A network in memory, which `users` run at the moment."""
+    """A network in memory, whatever it is wrapped in, which `users` run at the moment."""
 
-    run: Run
+    network: Any
     megabytes: float
     users: int = 0
 
@@ -84,16 +86,38 @@ class Engine:
         It turns a picture (3, height, width) into probabilities (labels,) on the processor.
         Raises WeightsError if its weights cannot be had or do not fit.
         """
-        with self._loading[model.name]:
-            loaded = self._take(model.name)
+        with self._held(model.name, self._megabytes(model), lambda: self._build(model)) as run:
+            yield run
+
+    @contextmanager
+    def studying(
+        self, model: Model, wrap: Callable[[nn.Module, Tensor], Wrapped]
+    ) -> Iterator[Wrapped]:
+        """The model's own network in torch, for what takes more than its answers.
+
+        It counts against the same memory as the copy that answers. `wrap` is called once,
+        when it is loaded, with the network in evaluation mode, in single precision, and an
+        example of its input (1, 3, height, width). Raises WeightsError as `using` does.
+        """
+
+        def build() -> Wrapped:
+            network = _network(model, self.fetch(model)).requires_grad_(False).to(self.device)
+            return wrap(network, torch.rand(1, *model.shape, device=self.device))
+
+        with self._held(f"{model.name} in torch", model.parameters * 4 / (1 << 20), build) as held:
+            yield held
+
+    @contextmanager
+    def _held(self, name: str, megabytes: float, build: Callable[[], Wrapped]) -> Iterator[Wrapped]:
+        with self._loading[name]:
+            loaded = self._take(name)
             if loaded is None:
-                run = self._build(model)
-                loaded = _Loaded(run, self._megabytes(model), users=1)
+                loaded = _Loaded(build(), megabytes, users=1)
                 with self._lock:
-                    self._loaded[model.name] = loaded
+                    self._loaded[name] = loaded
                     self._drop()
         try:
-            yield loaded.run
+            yield loaded.network
         finally:
             with self._lock:
                 loaded.users -= 1

@@ -16,7 +16,6 @@ import onnx
 import torch
 import torchvision
 from filelock import FileLock
-from PIL import Image
 from torch import Tensor, nn
 
 from classifier import catalog
@@ -73,7 +72,7 @@ class Exports:
         except Exception as error:
             log.warning("%s cannot be used and is exported anew: %s", file, error)
         whole = nn.Sequential(build(), nn.Softmax(dim=1)).eval()
-        example = torch.rand(1, *_shape(model))
+        example = torch.rand(1, *model.shape)
         try:
             content = _export(whole, example)
             session = self._open(content)
@@ -99,7 +98,7 @@ class Exports:
         else:
             digest = model.weights.sha256
         versions = [module.__version__ for module in (torch, torchvision, onnx, onnxruntime)]
-        identity = json.dumps([model.name, digest, _shape(model), versions, _code()])
+        identity = json.dumps([model.name, digest, model.shape, versions, _code()])
         key = hashlib.sha256(identity.encode()).hexdigest()[:16]
         return self.folder / f"{model.name}-{key}.onnx"
 
@@ -115,11 +114,6 @@ def _code() -> list[str]:
     """Digests of the modules that say what an export holds."""
     files = [Path(module.__file__ or "") for module in (catalog, network)] + [Path(__file__)]
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-
-
-def _shape(model: Model) -> tuple[int, ...]:
-    """What the model's preprocessing makes of any picture, (3, height, width)."""
-    return tuple(model.preprocess(Image.new("RGB", (8, 8))).shape)
 
 
 def _export(network: nn.Module, example: Tensor) -> bytes:

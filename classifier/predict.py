@@ -2,10 +2,11 @@
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import torch
 from PIL import Image
@@ -20,6 +21,7 @@ from classifier.timings import Timings
 from classifier.weights import Store
 
 log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 TOP = 5
 # Pictures are decoded to so many times the pixels that a model's preprocessing leaves.
@@ -138,7 +140,11 @@ class Classifier:
 
     def submit(self, source: Path | bytes, name: str, model: Model) -> "Future[Prediction]":
         """`classify` in its turn. Cancelled before then, it never runs."""
-        return self._threads.submit(self.classify, source, name, model)
+        return self.in_turn(lambda: self.classify(source, name, model))
+
+    def in_turn(self, work: Callable[[], Result]) -> "Future[Result]":
+        """Any other work that takes the processors, on the same terms."""
+        return self._threads.submit(work)
 
     def classify(self, source: Path | bytes, name: str, model: Model) -> Prediction:
         """The five likeliest labels of a picture, which the answer calls by `name`.
@@ -148,7 +154,7 @@ class Classifier:
         """
         with self.engine.using(model) as run:
             start = time.perf_counter()
-            picture = _middle(images.read(source, name, DETAIL * model.pixels))
+            picture = middle(images.read(source, name, DETAIL * model.pixels))
             values, places = torch.topk(run(model.preprocess(picture)), TOP)
             seconds = time.perf_counter() - start
         self.timings.add(model.name, seconds)
@@ -164,7 +170,7 @@ class Classifier:
         )
 
 
-def _middle(picture: Image.Image) -> Image.Image:
+def middle(picture: Image.Image) -> Image.Image:
     """The part of a very long picture that models look at, and some more to both sides.
 
     Preprocessing scales the shorter side up before it crops: of 1 × 10,000 pixels it

@@ -15,7 +15,7 @@ from gradio.route_utils import FnIndexInferError
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from classifier import cancellation, docs, health, images, interface, rest, stopping
+from classifier import cancellation, docs, health, images, interface, rest, stopping, tools
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
@@ -65,6 +65,8 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
     # Of the last events Gradio keeps notes, for a page that is not served here.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "200")
     sys.setswitchinterval(SWITCH_SECONDS)
+    if settings.mcp:
+        tools.offer(_uploads(settings).folder)
     page.queue(STATUS_SECONDS, api_open=False, max_size=settings.queue_size)
     page.tickets.join(page)
     address: str
@@ -85,6 +87,7 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
             "middleware": [Middleware(BodyLimit, settings.upload_mb)],
             "openapi_url": None,
         },
+        mcp_server=settings.mcp,
         max_file_size=settings.upload_mb << 20,
         allowed_paths=[],
         enable_monitoring=False,

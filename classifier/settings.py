@@ -58,6 +58,7 @@ class Settings:
     delay_seconds: float = 0.0
     memory_mb: int = 2048
     result_hours: float = 24.0
+    mcp: bool = True
     upload_mb: int = 256
     upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
@@ -94,6 +95,7 @@ class Settings:
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
             memory_mb=read("MEMORY_MB", _count, memory, "a whole number from 1 up"),
             result_hours=read("RESULT_HOURS", _hours, cls.result_hours, "hours, more than 0"),
+            mcp=read("MCP", _switch, cls.mcp, "1 (on) or 0 (off)"),
             upload_mb=read("UPLOAD_MB", _count, cls.upload_mb, "a whole number from 1 up"),
             upload_seconds=read(
                 "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
@@ -142,6 +144,12 @@ def _device(text: str) -> str:
     if text not in DEVICES:
         raise ValueError
     return text
+
+
+def _switch(text: str) -> bool:
+    if text not in {"0", "1"}:
+        raise ValueError
+    return text == "1"
 
 
 def _count(text: str) -> int:

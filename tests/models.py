@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 from torchvision.transforms.functional import pil_to_tensor
 
-from classifier.catalog import Model
+from classifier.catalog import Model, bundled
 
 PIXELS = 8
 LABELS = tuple(f"label {number}" for number in range(10))
@@ -47,6 +47,15 @@ def small(folder: Path, name: str = "small", build: Callable[[], nn.Module] = Me
         read=lambda path: torch.load(path, weights_only=True),
         weights=file,
     )
+
+
+def trained() -> nn.Module:
+    """The bundled network with its weights, in evaluation mode."""
+    model = bundled()
+    assert isinstance(model.weights, Path)
+    network = model.build().eval()
+    network.load_state_dict(model.read(model.weights))
+    return network
 
 
 def reference(name: str, picture: Image.Image, **arguments: Any) -> nn.Module:

@@ -26,6 +26,7 @@ ENDPOINTS = [
     "/classify_batch",
     "/classify_upload",
     "/compare",
+    "/explain",
     "/histogram",
     "/info",
     "/models",

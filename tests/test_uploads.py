@@ -1,4 +1,5 @@
 import os
+import re
 import socket
 import stat
 import time
@@ -11,10 +12,12 @@ import httpx
 import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
+from playwright.sync_api import Browser, expect
 
 from classifier.errors import InputError
 from classifier.uploads import PREVIEW, Uploads, name_of
 from tests.serving import PROJECT, Server, serve, wait_for
+from tests.test_page import opened
 
 SECONDS = 24
 PICTURE = PROJECT / "images" / "pretzel.jpg"
@@ -193,3 +196,20 @@ def test_a_file_too_large_is_told_through_the_client(strict_server: Server, tmp_
     file.write_bytes(os.urandom(1_200_000))
     with pytest.raises((AppError, ValueError, httpx.HTTPError), match=r"413|at most|exceed|large"):
         strict_server.client().predict(handle_file(file), "tiny", api_name="/classify_upload")
+
+
+def test_a_file_too_large_is_told_in_the_page(
+    browser: Browser, strict_server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "large.png"
+    file.write_bytes(os.urandom(1_200_000))
+    with opened(browser, strict_server) as page:
+        page.get_by_label("Remove Image").click()
+        page.locator("#preview input[type=file]").set_input_files(file)
+
+        expect(page.get_by_test_id("toast-body")).to_contain_text(
+            re.compile("(exceed|at most|too large|maximum)", re.IGNORECASE)
+        )
+        page.locator(".thumbnails label").nth(1).click()
+        page.get_by_role("button", name="Classify").click()
+        expect(page.locator("table.answer tbody tr")).to_have_count(5)

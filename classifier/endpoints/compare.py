@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any, NotRequired, TypedDict
 
@@ -67,8 +68,9 @@ class Compare:
             For each model its five likeliest labels; the label that most put first
         """
         source = self._endpoints.source(image)
-        async for parts in self._through(source, models):
-            yield _record(source, parts)
+        async with aclosing(self._through(source, models)) as told:
+            async for parts in told:
+                yield _record(source, parts)
 
     @told_along
     async def table(
@@ -76,8 +78,9 @@ class Compare:
     ) -> AsyncGenerator[str]:
         """The same for the page, each answer as it comes."""
         source = await self._endpoints.asked(image, own, edits)
-        async for parts in self._through(source, models):
-            yield markup.comparison(source.name, parts)
+        async with aclosing(self._through(source, models)) as told:
+            async for parts in told:
+                yield markup.comparison(source.name, parts)
 
     @told
     async def choices(self) -> Any:

@@ -6,6 +6,7 @@ import time
 from base64 import b64encode
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from functools import partial
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -72,15 +73,18 @@ class Many:
             A row for each picture in their order, and how often each label came first
         """
         rows: list[ShownRow] = []
-        async for pictures, seconds in self._through(files, model, rows, shown=False):
-            labels = Counter(row["predictions"][0]["label"] for row in rows if "error" not in row)
-            yield {
-                "model": model,
-                "pictures": pictures,
-                "rows": [*rows],
-                "labels": dict(labels.most_common()),
-                "seconds": round(seconds, 2),
-            }
+        async with aclosing(self._through(files, model, rows, shown=False)) as told:
+            async for pictures, seconds in told:
+                labels = Counter(
+                    row["predictions"][0]["label"] for row in rows if "error" not in row
+                )
+                yield {
+                    "model": model,
+                    "pictures": pictures,
+                    "rows": [*rows],
+                    "labels": dict(labels.most_common()),
+                    "seconds": round(seconds, 2),
+                }
 
     @told_along
     async def lines(self, files: object, model: str) -> AsyncGenerator[str]:
@@ -90,11 +94,12 @@ class Many:
         """
         rows: list[ShownRow] = []
         text, told = "", 0
-        async for pictures, seconds in self._through(files, model, rows, shown=True):
-            new, told = rows[told:], len(rows)
-            text = text or _line({"model": model, "pictures": pictures})
-            text += "".join(map(_line, new)) + _line({"seconds": round(seconds, 2)})
-            yield text
+        async with aclosing(self._through(files, model, rows, shown=True)) as parts:
+            async for pictures, seconds in parts:
+                new, told = rows[told:], len(rows)
+                text = text or _line({"model": model, "pictures": pictures})
+                text += "".join(map(_line, new)) + _line({"seconds": round(seconds, 2)})
+                yield text
         yield text + _line({"end": True})
 
     async def _through(

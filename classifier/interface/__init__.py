@@ -9,7 +9,7 @@ from classifier import line, markup
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints, told
 from classifier.endpoints.aside import Aside
-from classifier.interface import answer, compare, edit, link, many, models
+from classifier.interface import answer, compare, edit, explain, link, many, models
 from classifier.interface.picture import Picture
 from classifier.interface.question import ASIDE, QUICK, Question
 from classifier.queueing import INFERENCE
@@ -60,6 +60,8 @@ def build(endpoints: Endpoints, concurrency: int, tickets: Tickets) -> Blocks:
                     answer.build(endpoints, tickets, question, tabs, page, concurrency)
                 with gradio.Tab("Edit", id="edit") as tab:
                     edit.build(endpoints, question, tab)
+                with gradio.Tab("Explain", id="explain"):
+                    explain.build(endpoints, question, concurrency)
                 with gradio.Tab("Compare", id="compare") as tab:
                     compare.build(endpoints, aside, question, tab)
                 with gradio.Tab("Many", id="many"):

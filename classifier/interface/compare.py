@@ -1,7 +1,5 @@
 """The tab in which several models are asked about the same picture."""
 
-import json
-
 import gradio
 
 from classifier.endpoints import Endpoints
@@ -13,7 +11,6 @@ from classifier.markup import note
 
 COMPARISONS_AT_ONCE = 16
 INVITATION = "Choose models and press Compare: each says what it sees in the picture."
-AFRESH = f"() => [{json.dumps(note(INVITATION))}, ({DISABLE})()]"
 
 
 def build(endpoints: Endpoints, aside: Aside, question: Question, tab: gradio.Tab) -> None:
@@ -40,9 +37,6 @@ def build(endpoints: Endpoints, aside: Aside, question: Question, tab: gradio.Ta
     )
     done.then(None, None, stop, js=DISABLE)
     done.then(compare.choices, None, models, **QUICK)
-    for changed in question.picture_changes:
-        # What was said of another picture does not stand beside this one.
-        changed(None, None, [table, stop], js=AFRESH, cancels=[done])
     stop.click(None, None, stop, js=DISABLE, cancels=[done])
 
     gradio.api(

@@ -45,9 +45,10 @@ class Question:
 
         The preview changes also when the picture does, but later: perhaps after the answer.
         """
-        return [*self.picture_changes, self.model.change]
-
-    @property
-    def picture_changes(self) -> list[Any]:
-        """Those after which another picture is asked about."""
-        return [self.picture.change, self.own.input, self.own.clear, self.edits.change]
+        return [
+            self.picture.change,
+            self.own.input,
+            self.own.clear,
+            self.edits.change,
+            self.model.change,
+        ]

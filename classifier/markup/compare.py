@@ -16,7 +16,7 @@ def comparison(image: str, parts: Sequence[Part]) -> str:
         "<th scope='col'>Label</th><th scope='col' class='number'>Probability</th>"
         "<th scope='col' class='number'>Time</th><th scope='col' class='number'>Size</th>"
         f"</tr></thead><tbody>{''.join(_row(part, agreed) for part in parts)}</tbody></table></div>"
-        f"{_limits(parts)}"
+        f"<p class='how'>{escape(image)}{_limits(parts)}</p>"
     )
 
 
@@ -56,4 +56,4 @@ def _limits(parts: Sequence[Part]) -> str:
         f"{model.name} knows {len(model.labels):,} labels and cannot agree on any other."
         for model in few
     )
-    return f"<p class='how'>{escape(text)}</p>"
+    return escape(f" · {text}")
