@@ -7,33 +7,33 @@ answers helps, except in the row that says so.
 
 import argparse
 import json
-import os
 import platform
 import shutil
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plot
 import numpy
 from tqdm import tqdm
 
-from benchmarks import engine, material
+from benchmarks import engine, material, peak, start
 from benchmarks.material import MODELS
+from benchmarks.serving import Server, redis_server, serving
 from classifier.settings import processors
 
 FOLDER = Path(__file__).parent
 PICTURES = 2000
 CLIENTS = 16
-START_SECONDS = 120
+CROWD = 500
+MANY = 10_000
+END = 500  # jobs at either end of many
 APP, STOCK, LITSERVE, COURSE, ENGINE = (
     "the app",
     "stock `gr.Interface`",
@@ -42,84 +42,8 @@ APP, STOCK, LITSERVE, COURSE, ENGINE = (
     "the engine in process",
 )
 NOTHING = "stock Gradio, doing nothing"
-
-
-@dataclass
-class Server:
-    """A contender that serves, in a process group of its own."""
-
-    process: "subprocess.Popen[bytes]"
-    kind: str
-    address: str
-
-    def hold(self) -> None:
-        os.killpg(self.process.pid, signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        os.killpg(self.process.pid, signal.SIGCONT)
-
-    def ask(self, model: str, names: Sequence[str], clients: int, seconds: float) -> float:
-        """Answers a second to so many clients."""
-        command = ["benchmarks.load", self.kind, self.address, model, *names]
-        options = ["--clients", str(clients), "--seconds", str(seconds)]
-        done = subprocess.run(
-            [sys.executable, "-m", *command, *options], capture_output=True, text=True
-        )
-        if done.returncode:
-            raise RuntimeError(f"{self.kind} failed:\n{done.stderr}")
-        result = json.loads(done.stdout)
-        rate: float = result["done"] / result["seconds"]
-        return rate
-
-
-@contextmanager
-def serving(
-    kind: str, module: str, arguments: Sequence[str], folder: Path, **settings: str
-) -> Iterator[Server]:
-    """Starts `benchmarks.servers.MODULE`; `{port}` in its arguments is a free one."""
-    port = _free_port()
-    environment = os.environ | {
-        "CLASSIFIER_IMAGES": str(folder / "images"),
-        "CLASSIFIER_CACHE": str(folder / "cache"),
-        "CLASSIFIER_MODELS": ",".join(MODELS),
-        "CLASSIFIER_DEVICE": "cpu",
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        **settings,
-    }
-    command = [argument.format(port=port) for argument in arguments]
-    with (folder / f"{module}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", f"benchmarks.servers.{module}", *command],
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    server = Server(process, kind, f"http://127.0.0.1:{port}")
-    try:
-        _wait_for(port, process, folder / f"{module}.log")
-        yield server
-    finally:
-        os.killpg(process.pid, signal.SIGCONT)
-        os.killpg(process.pid, signal.SIGTERM)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-@contextmanager
-def redis_server(folder: Path) -> Iterator[int]:
-    """The port of a Redis that keeps nothing."""
-    port = _free_port()
-    command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(20)
+CONTENDERS = (APP, STOCK, LITSERVE, COURSE, ENGINE)
+STARTS = (FIRST, IMPORTS) = ("to the first answer", "importing")
 
 
 def contenders(stack: ExitStack, model: str, folder: Path) -> dict[str, Server]:
@@ -145,19 +69,38 @@ def contenders(stack: ExitStack, model: str, folder: Path) -> dict[str, Server]:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Answers a second, one for each round."""
+class Run:
+    """One way to be asked."""
 
     model: str
     contender: str
-    clients: int
-    repeated: bool
-    rates: list[float]
+    clients: int = CLIENTS
+    repeated: bool = False
 
 
-def measure(rounds: int, seconds: float) -> list[Measured]:
+@dataclass
+class Results:
+    """`rates` are answers a second, one for each round; `seconds` those of starts.
+
+    `peak` and `operations` are in 10⁹ operations, a second and a picture; `lasting` are the
+    rates at both ends of many jobs, and the memory (10⁶ bytes) held after each.
+    """
+
+    rates: dict[Run, list[float]] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    peak: list[float] = field(default_factory=list)
+    operations: dict[str, float] = field(default_factory=dict)
+    lasting: list[tuple[float, float]] = field(default_factory=list)
+
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        rates = [vars(run) | {"rates": rates} for run, rates in self.rates.items()]
+        return vars(self) | {"rates": rates}
+
+
+def measure(rounds: int, seconds: float) -> Results:
     """Every contender with every model, in turn."""
-    found: dict[tuple[str, str, int, bool], list[float]] = {}
+    results = Results()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "images").mkdir()
@@ -167,72 +110,120 @@ def measure(rounds: int, seconds: float) -> list[Measured]:
             (folder / "images" / picture).write_bytes(content)
         for model in tqdm(MODELS, "models"):
             chosen = material.with_weights(model, folder)
+            results.operations[model] = peak.operations(chosen)
             with ExitStack() as stack:
                 servers = contenders(stack, model, folder)
                 in_process = stack.enter_context(engine.ours(chosen, folder))
-                runs: list[tuple[str, int, bool]] = [
-                    (contender, CLIENTS, False) for contender in [*servers, ENGINE]
-                ]
-                runs += [(APP, 1, False), (ENGINE, 1, False)]
-                if NOTHING in servers:
-                    runs += [(NOTHING, 1, False), (APP, CLIENTS, True)]
-                first = 0
+                runs = _runs(model, servers)
                 for number in tqdm(range(rounds), model, leave=False):
-                    for contender, clients, repeated in runs[:: 1 if number % 2 else -1]:
-                        first = (first + PICTURES // 3) % PICTURES
-                        asked = names[:1] if repeated else names[first:] + names[:first]
-                        if contender == ENGINE:
-                            queue = files[:40] if clients > 1 else files[:1]
+                    results.peak.append(peak.peak())
+                    for run in runs[:: 1 if number % 2 else -1]:
+                        if run.contender == ENGINE:
+                            queue = files[:40] if run.clients > 1 else files[:1]
                             rate = engine.rate(in_process, queue, seconds)
                         else:
-                            named = "nothing" if contender == NOTHING else model
-                            rate = _ask(servers[contender], named, asked, clients, seconds)
-                        found.setdefault((model, contender, clients, repeated), []).append(rate)
-    return [Measured(*key, rates) for key, rates in found.items()]
+                            rate = _ask(servers[run.contender], run, names, seconds)
+                        results.rates.setdefault(run, []).append(rate)
+                if model == "tiny":
+                    results.lasting = _last(servers[APP], names)
+        for number in tqdm(range(rounds), "starts"):
+            for what in list(STARTS)[:: 1 if number % 2 else -1]:
+                took = start.imports() if what == IMPORTS else start.first_answer(folder / "cache")
+                results.seconds.setdefault(what, []).append(took)
+    return results
 
 
-def _ask(server: Server, model: str, names: Sequence[str], clients: int, seconds: float) -> float:
+def _runs(model: str, servers: dict[str, Server]) -> list[Run]:
+    runs = [Run(model, contender) for contender in [*servers, ENGINE]]
+    runs += [Run(model, APP, 1), Run(model, ENGINE, 1)]
+    if NOTHING in servers:
+        runs += [Run(model, NOTHING, 1), Run(model, APP, repeated=True), Run(model, APP, CROWD)]
+    return runs
+
+
+def _ask(server: Server, run: Run, names: Sequence[str], seconds: float) -> float:
+    named = "nothing" if run.contender == NOTHING else run.model
+    names = names[:1] if run.repeated else names
     server.go_on()
     try:
-        server.ask(model, names[-2:], 2, 0.1)  # loaded, and warm
-        return server.ask(model, names, clients, seconds)
+        server.ask(named, names, 2, jobs=4)  # loaded, and warm
+        if run.clients > CLIENTS:  # until all have been answered
+            return server.ask(named, names, run.clients, jobs=2 * run.clients)
+        return server.ask(named, names, run.clients, seconds=seconds)
     finally:
         server.hold()
 
 
-def table(measured: list[Measured]) -> str:
+def _last(server: Server, names: Sequence[str]) -> list[tuple[float, float]]:
+    """The rate of the first and of the last of many jobs, and the memory held after each."""
+    server.go_on()
+    try:
+        found = []
+        for jobs in (END, MANY - 2 * END, END):
+            rate = server.ask("tiny", names, CLIENTS, jobs=jobs)
+            found.append((rate, server.megabytes()))
+        return [found[0], found[-1]]
+    finally:
+        server.hold()
+
+
+def table(results: Results) -> str:
     """Markdown: medians, with the lowest and the highest round."""
-    contenders = [APP, STOCK, LITSERVE, COURSE, ENGINE]
-    lines = [
-        "| model | " + " | ".join(contenders) + " |",
-        "|---|" + "---:|" * len(contenders),
-    ]
-    rates = {(row.model, row.contender, row.clients, row.repeated): row.rates for row in measured}
-    for model in MODELS:
-        cells = [_cell(rates.get((model, contender, CLIENTS, False))) for contender in contenders]
-        lines.append(f"| `{model}` | " + " | ".join(cells) + " |")
-    lines += ["", "| the app against | " + " | ".join(f"`{model}`" for model in MODELS) + " |"]
-    lines.append("|---|" + "---:|" * len(MODELS))
-    for contender in contenders[1:]:
-        cells = []
-        for model in MODELS:
-            other = rates.get((model, contender, CLIENTS, False))
-            ours = rates[model, APP, CLIENTS, False]
-            cells.append(f"{_ratio(ours, other):.2f}×" if other else "")
-        lines.append(f"| {contender} | " + " | ".join(cells) + " |")
-    lines += ["", "| | answers a second |", "|---|---:|"]
-    lines.append(f"| {NOTHING}, {CLIENTS} clients | {_cell(rates['tiny', NOTHING, 16, False])} |")
-    lines.append(f"| the app, one question repeated | {_cell(rates['tiny', APP, CLIENTS, True])} |")
-    lines += ["", "| one client, milliseconds an answer | " + " | ".join(MODELS) + " |"]
-    lines.append("|---|" + "---:|" * len(MODELS))
+    rates = results.rates
+    peak_rate = statistics.median(results.peak)
+    lines = _head(f"answers a second, {CLIENTS} clients", MODELS)
+    for contender in CONTENDERS:
+        cells = [_cell(rates.get(Run(model, contender))) for model in MODELS]
+        lines.append(_row(contender, cells))
+    lines += _head("the app against", MODELS)
+    for contender in CONTENDERS[1:]:
+        pairs = [(rates[Run(model, APP)], rates.get(Run(model, contender))) for model in MODELS]
+        lines.append(_row(contender, [f"{_ratio(a, b):.2f}×" if b else "" for a, b in pairs]))
+    lines += _head("share of the processor's peak", MODELS)
     for contender in (APP, ENGINE):
-        cells = [
-            f"{1000 / statistics.median(rates[model, contender, 1, False]):.1f}" for model in MODELS
+        shares = [
+            statistics.median(rates[Run(model, contender)]) * results.operations[model] / peak_rate
+            for model in MODELS
         ]
-        lines.append(f"| {contender} | " + " | ".join(cells) + " |")
-    nothing = 1000 / statistics.median(rates["tiny", NOTHING, 1, False])
-    lines.append(f"| {NOTHING} | " + " | ".join([f"{nothing:.1f}"] * len(MODELS)) + " |")
-    return "\n".join(lines)
+        lines.append(_row(contender, [f"{share:.0%}" for share in shares]))
+    lines += _head("one client, milliseconds an answer", MODELS)
+    nothing = rates[Run("tiny", NOTHING, 1)]
+    for contender in (APP, ENGINE):
+        cells = [f"{_milliseconds(rates[Run(model, contender, 1)]):.1f}" for model in MODELS]
+        lines.append(_row(contender, cells))
+    lines.append(_row(NOTHING, [f"{_milliseconds(nothing):.1f}", *[""] * (len(MODELS) - 1)]))
+
+    lines += _head("`tiny`", ["answers a second", "against"])
+    app, crowd = rates[Run("tiny", APP)], rates[Run("tiny", APP, CROWD)]
+    repeated, idle = rates[Run("tiny", APP, repeated=True)], rates[Run("tiny", NOTHING)]
+    (first, before), (last, after) = results.lasting
+    lines += [
+        _row(f"{NOTHING}, {CLIENTS} clients", [_cell(idle), ""]),
+        _row("one question repeated", [_cell(repeated), f"{_ratio(repeated, idle):.2f}×"]),
+        _row(f"{CROWD} clients", [_cell(crowd), f"{_ratio(crowd, app):.2f}× of {CLIENTS}"]),
+        _row(f"the last {END} of {MANY:,}", [f"{last:.1f}", f"{last / first:.2f}× of the first"]),
+    ]
+    starts = [results.seconds[what] for what in STARTS]
+    lines += [
+        "",
+        f"Memory grew by {after - before:.0f} MB between the first {END} jobs and the last.",
+        f"From the start to the first answer {_cell(starts[0])} s, {_ratio(*starts):.2f}× of "
+        f"importing gradio and torch, {_cell(starts[1])} s.",
+        f"The peak is {peak_rate:.0f} · 10⁹ operations a second, of a matrix product.",
+    ]
+    return "\n".join(lines).strip()
+
+
+def _head(title: str, columns: Sequence[str]) -> list[str]:
+    return ["", _row(title, columns), "|---|" + "---:|" * len(columns)]
+
+
+def _row(title: str, cells: Sequence[str]) -> str:
+    return f"| {title} | " + " | ".join(cells) + " |"
+
+
+def _milliseconds(rates: list[float]) -> float:
+    return 1000 / statistics.median(rates)
 
 
 def _cell(rates: list[float] | None) -> str:
@@ -246,19 +237,15 @@ def _ratio(ours: list[float], other: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, other, strict=True))
 
 
-def draw(measured: list[Measured], file: Path) -> None:
+def draw(results: Results, file: Path) -> None:
     """Bars of the medians on a logarithmic scale."""
     figure, axes = plot.subplots(figsize=(9, 4))
     contenders = [COURSE, STOCK, LITSERVE, APP, ENGINE]
     width = 0.8 / len(contenders)
     for place, contender in enumerate(contenders):
-        rows = {
-            row.model: statistics.median(row.rates)
-            for row in measured
-            if (row.contender, row.clients, row.repeated) == (contender, CLIENTS, False)
-        }
+        rates = [results.rates.get(Run(model, contender), [numpy.nan]) for model in MODELS]
         at = numpy.arange(len(MODELS)) + (place - 2) * width
-        axes.bar(at, [rows.get(model, numpy.nan) for model in MODELS], width, label=contender)
+        axes.bar(at, [statistics.median(row) for row in rates], width, label=contender)
     axes.set_yscale("log")
     axes.set_ylabel(f"answers a second, {CLIENTS} clients")
     axes.set_xticks(numpy.arange(len(MODELS)), MODELS)
@@ -276,23 +263,6 @@ def machine() -> str:
     return f"{model or platform.machine()}, {processors()} processors"
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.2)
-    raise RuntimeError(f"A contender did not start:\n{log.read_text()}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -300,17 +270,17 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=FOLDER, help="where the results go")
     chosen = parser.parse_args()
     begin = time.monotonic()
-    measured = measure(chosen.rounds, chosen.seconds)
+    results = measure(chosen.rounds, chosen.seconds)
     facts = {
         "machine": machine(),
         "rounds": chosen.rounds,
         "seconds": chosen.seconds,
         "minutes": round((time.monotonic() - begin) / 60),
-        "measured": [vars(row) for row in measured],
+        **results.record(),
     }
     (chosen.output / "results.json").write_text(json.dumps(facts, indent=1) + "\n")
-    draw(measured, chosen.output / "results.png")
-    text = table(measured)
+    draw(results, chosen.output / "results.png")
+    text = table(results)
     (chosen.output / "results.md").write_text(f"{facts['machine']}\n\n{text}\n")
     print(text)
 

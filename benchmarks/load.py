@@ -73,16 +73,19 @@ KINDS: dict[str, Ask] = {
 
 
 async def load(
-    ask: Ask, address: str, model: str, names: list[str], clients: int, seconds: float
+    ask: Ask, address: str, model: str, names: list[str], clients: int, seconds: float, jobs: int
 ) -> dict[str, float]:
-    """Keeps so many clients busy for so long."""
-    pictures = itertools.cycle(names)
+    """Keeps so many clients busy for so long, or until so many jobs are begun."""
+    pictures = itertools.islice(itertools.cycle(names), jobs)
     begin = time.perf_counter()
     times: list[float] = []
 
     async def client(session: aiohttp.ClientSession) -> None:
-        while (start := time.perf_counter()) < begin + seconds:
-            await ask(session, address, next(pictures), model)
+        for picture in pictures:
+            start = time.perf_counter()
+            if start > begin + seconds:
+                return
+            await ask(session, address, picture, model)
             times.append(time.perf_counter() - start)
 
     timeout = aiohttp.ClientTimeout(total=600)
@@ -101,9 +104,16 @@ def main() -> None:
     parser.add_argument("names", nargs="+", metavar="NAME")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--jobs", type=int, default=1_000_000)
     asked = parser.parse_args()
     result = load(
-        KINDS[asked.kind], asked.address, asked.model, asked.names, asked.clients, asked.seconds
+        KINDS[asked.kind],
+        asked.address,
+        asked.model,
+        asked.names,
+        asked.clients,
+        asked.seconds,
+        asked.jobs,
     )
     print(json.dumps(asyncio.run(result)))
 

@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import material
-from benchmarks.__main__ import CLIENTS, machine, serving
+from benchmarks.__main__ import CLIENTS, machine
+from benchmarks.serving import serving
 from classifier.predict import Guess, Prediction
 from classifier.record import Job, Record
 
@@ -66,7 +67,7 @@ def measure(rounds: int, seconds: float) -> dict[str, list[float]]:
         for number in range(rounds + 1):
             for contender in list(contenders)[:: 1 if number % 2 else -1]:
                 server = contenders[contender]
-                rate = server.ask(MODEL, names, CLIENTS, seconds if number else 1.0)
+                rate = server.ask(MODEL, names, CLIENTS, seconds=seconds if number else 1.0)
                 if number:  # the first round only warms
                     rates[contender].append(rate)
     return rates

@@ -48,5 +48,7 @@ class Api(litserve.LitAPI):
 
 
 if __name__ == "__main__":
+    # Where the package mcp is installed, LitServe takes for granted that fastmcp is too.
+    litserve.server._MCP_AVAILABLE = False
     server = litserve.LitServer(Api(Path(sys.argv[1]), sys.argv[2]), accelerator="cpu")
     server.run(host="127.0.0.1", port=int(sys.argv[3]), generate_client_file=False)
