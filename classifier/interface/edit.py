@@ -55,8 +55,16 @@ def build(endpoints: Endpoints, question: Question, tab: gradio.Tab) -> None:
     reset = gradio.Button("Reset", size="sm", elem_id="reset")
 
     reset.click(None, None, question.edits, js=f"() => ({json.dumps(Edits().values())})")
-    for changed in (tab.select, *question.changes):
-        changed(edit.view, question.source, view, js=IF_SEEN, trigger_mode="always_last", **QUICK)
+    # One event for all, so that of two views the later one stays.
+    gradio.on(
+        [tab.select, *question.changes],
+        edit.view,
+        question.source,
+        view,
+        js=IF_SEEN,
+        trigger_mode="always_last",
+        **QUICK,
+    )
 
     limit = {"concurrency_id": "edits", "concurrency_limit": EDITS_AT_ONCE}
     gradio.api(edit.transform, api_name="transform", **limit)
