@@ -24,6 +24,7 @@ INVITE = f"""(edits) => {{
 ENABLE = "() => ({__type__: 'update', interactive: true})"
 DISABLE = "() => ({__type__: 'update', interactive: false})"
 NOTHING = "() => ''"
+SAME = "ticket => ticket"
 # While an answer stands in the page, the address names it, and not what may be asked next.
 NAMED = "() => new URLSearchParams(location.search).get('ticket') ?? ''"
 NAME = f"""(ticket) => {{
@@ -75,6 +76,7 @@ def build(
     ticket.change(None, ticket, None, js=NAME)
     page.load(None, None, reopened, js=NAMED)
     reopened.change(desk.reopen, reopened, answer, **ASIDE)
+    reopened.change(None, reopened, ticket, js=SAME)
 
     gradio.api(
         endpoints.remembered(endpoints.classify),
