@@ -72,7 +72,7 @@ def test_a_chosen_file_is_classified_as_a_program_would(
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
         # A picture of the gallery takes its place again.
-        page.locator(".thumbnails label").nth(1).click()
+        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[1]))
         assert classified(page) == answer(server, PICTURES[1], "/classify")
 
@@ -158,7 +158,7 @@ def test_a_file_that_is_no_picture_is_told_at_once(
         page.get_by_role("button", name="Classify").click()
         expect(toast).to_contain_text("There is no picture yet: pick one, or give one of your own.")
 
-        page.locator(".thumbnails label").nth(1).click()
+        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
         assert classified(page)
 
 
@@ -223,7 +223,7 @@ def test_edits_follow_another_picture(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
         page.get_by_role("tab", name="Edit").click()
         expect(page.get_by_alt_text("Original picture")).to_be_visible()
-        page.locator(".thumbnails label").nth(1).click()
+        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
         expected = images.read(PROJECT / "images" / PICTURES[1], "")
         other = picture(page, "Original picture")
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[1]))
@@ -361,7 +361,7 @@ def test_the_edited_picture_is_taken_away_by_those_who_made_it(
 
 def test_an_address_opens_the_page_as_it_was(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
-        page.locator(".thumbnails label").nth(2).click()
+        page.get_by_role("radio", name=PICTURES[2]).check(force=True)
         page.get_by_role("tab", name="Edit").click()
         slide(page, "Brightness", 0.6)
         page.get_by_label("Flip").select_option("horizontal")
@@ -374,7 +374,7 @@ def test_an_address_opens_the_page_as_it_was(browser: Browser, server: Server) -
             "brightness": ["0.6"],
             "flip": ["horizontal"],
         }
-        linked = str(page.get_by_text("link", exact=True).get_attribute("href"))
+        linked = str(page.get_by_text("link to the question", exact=True).get_attribute("href"))
         assert parse_qs(linked.removeprefix("?")) == query
 
         again = page.context.new_page()
@@ -391,7 +391,7 @@ def test_a_link_is_copied(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         classified(page)
-        page.get_by_text("link", exact=True).click()
+        page.get_by_text("link to the question", exact=True).click()
         expect(page.get_by_text("Link copied")).to_be_visible()
 
         copied = urlsplit(page.evaluate("navigator.clipboard.readText()"))

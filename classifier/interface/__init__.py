@@ -41,6 +41,8 @@ element.addEventListener("change", (event) => {
 watch(["value", "choices"], show);
 show();
 """
+# The first click had better show what a model can do; how it fails comes soon enough.
+WELCOME = "goldfish.jpg"
 SAME = "name => name"
 NONE = "() => null"
 
@@ -86,7 +88,7 @@ def _ask(page: Blocks, endpoints: Endpoints) -> tuple[Question, gradio.events.De
     gallery = endpoints.classifier.gallery
     names = gallery.names()
     models = list(endpoints.classifier.catalog)
-    first = names[0] if names else None
+    first = WELCOME if WELCOME in names else next(iter(names), None)
 
     @told
     async def refresh(name: str | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -30,7 +30,7 @@ def downloads(prediction: Prediction, edits: Edits, edited: Path | None, gallery
     if gallery:
         links.append(
             f"<a href='{escape(address(prediction.image, prediction.model, edits), quote=True)}' "
-            "data-copy='Link copied'>link</a>"
+            "data-copy='Link copied'>link to the question</a>"
         )
     return f"<p class='downloads'><span aria-hidden='true'>↓ </span>{' · '.join(links)}</p>"
 
