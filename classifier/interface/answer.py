@@ -9,7 +9,7 @@ from classifier import markup
 from classifier.desk import Desk
 from classifier.edits import Edits
 from classifier.endpoints import Endpoints
-from classifier.interface.question import ASIDE, QUICK, Question
+from classifier.interface.question import ASIDE, QUICK, Question, at_end
 from classifier.queueing import INFERENCE
 from classifier.tickets import Tickets
 
@@ -68,8 +68,9 @@ def build(
     # These only look on: the job itself has its place in the queue.
     desk = Desk(endpoints, tickets)
     done = classify.click(desk.ask, [*question.source, question.model], [answer, ticket], **ASIDE)
-    done.then(None, None, cancel, js=DISABLE)
-    done.then(endpoints.facts, question.model, question.facts, **QUICK)
+    for end in at_end(done):
+        end(None, None, cancel, js=DISABLE)
+        end(endpoints.facts, question.model, question.facts, **QUICK)
     cancel.click(None, None, cancel, js=DISABLE, cancels=done)
     cancel.click(None, question.edits, answer, js=INVITE)
     cancel.click(None, None, ticket, js=NOTHING)

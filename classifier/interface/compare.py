@@ -6,7 +6,7 @@ from classifier.endpoints import Endpoints
 from classifier.endpoints.aside import Aside
 from classifier.endpoints.compare import Compare
 from classifier.interface.answer import DISABLE, ENABLE
-from classifier.interface.question import QUICK, Question
+from classifier.interface.question import QUICK, Question, at_end
 from classifier.markup import note
 
 COMPARISONS_AT_ONCE = 16
@@ -35,8 +35,9 @@ def build(endpoints: Endpoints, aside: Aside, question: Question, tab: gradio.Ta
         concurrency_limit=COMPARISONS_AT_ONCE,
         api_visibility="private",
     )
-    done.then(None, None, stop, js=DISABLE)
-    done.then(compare.choices, None, models, **QUICK)
+    for end in at_end(done):
+        end(None, None, stop, js=DISABLE)
+        end(compare.choices, None, models, **QUICK)
     stop.click(None, None, stop, js=DISABLE, cancels=[done])
 
     gradio.api(

@@ -8,7 +8,7 @@ from classifier import markup
 from classifier.endpoints import Endpoints
 from classifier.endpoints.explain import Explain
 from classifier.interface.answer import DISABLE, ENABLE
-from classifier.interface.question import Question
+from classifier.interface.question import Question, at_end
 
 INVITATION = "Press Explain to see where the model looked for each of its five labels."
 SCRIPT = """
@@ -45,7 +45,7 @@ def build(endpoints: Endpoints, question: Question, concurrency: int) -> None:
     done = ready.success(
         explain.view, [*question.source, question.model], view, api_visibility="private", **limit
     )
-    for end in (ready.failure, done.then):
+    for end in (ready.failure, *at_end(done)):
         end(None, None, cancel, js=DISABLE)
     cancel.click(None, None, cancel, js=DISABLE, cancels=[ready, done])
 

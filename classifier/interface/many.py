@@ -8,7 +8,7 @@ from classifier.endpoints import Endpoints
 from classifier.endpoints.aside import Aside
 from classifier.endpoints.many import Many
 from classifier.interface.answer import DISABLE, ENABLE
-from classifier.interface.question import Question
+from classifier.interface.question import Question, at_end
 from classifier.markup import many as markup
 
 SCRIPT = Path(__file__).with_name("many.js")
@@ -55,7 +55,7 @@ def build(endpoints: Endpoints, aside: Aside, question: Question) -> None:
         concurrency_limit=PILES_AT_ONCE,
         api_visibility="private",
     )
-    for end in (ready.failure, done.then):
+    for end in (ready.failure, *at_end(done)):
         end(None, None, stop, js=DISABLE)
     # What is done stays, and its CSV with it.
     for end in (ready.failure, done.failure):

@@ -19,6 +19,14 @@ ASIDE: dict[str, Any] = {
 }
 
 
+def at_end(event: Any) -> tuple[Any, Any]:
+    """What to call for something to be done when an event has ended, however it ended.
+
+    Gradio's `then` alone leaves out the event that failed.
+    """
+    return event.then, event.failure
+
+
 @dataclass(frozen=True)
 class Question:
     """The components of the left column, and the edits, which have a tab of their own.
