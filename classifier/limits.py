@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-UPLOAD = "/upload"
+UPLOADS = ("/upload", "/classifications")  # where pictures come
 QUESTION_MEGABYTES = 4  # a question is names and numbers; files come before it
 
 
@@ -25,7 +25,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        most = self._upload_mb if scope["path"].endswith(UPLOAD) else QUESTION_MEGABYTES
+        most = self._upload_mb if scope["path"].endswith(UPLOADS) else QUESTION_MEGABYTES
         text = f"This is too much at once: at most {most} MB are taken. Send less."
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if not length.isdigit() or int(length) > most << 20:

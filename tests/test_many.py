@@ -25,7 +25,7 @@ from classifier.uploads import Uploads
 from classifier.weights import Store
 from tests.models import small
 from tests.pictures import encode, save, scene
-from tests.serving import PROJECT, Server
+from tests.serving import PROJECT, Server, run
 from tests.test_page import PHONE, PICTURES, WIDE, contrast, opened
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
@@ -75,7 +75,7 @@ def test_a_pile_has_no_more_pictures_with_the_classifier_than_its_places(
 
         return list(await asyncio.gather(one(), one()))
 
-    assert asyncio.run(two()) == [30, 30]
+    assert run(two()) == [30, 30]
     # One leaves the classifier a moment before that is noticed.
     assert classifier.most == 2
 
@@ -94,7 +94,7 @@ def test_a_single_question_goes_past_a_pile(classifier: Counting, many: Many) ->
         return between
 
     # Two were with the classifier, and as many may come while one of them ends.
-    assert asyncio.run(ask()) <= 4
+    assert run(ask()) <= 4
 
 
 def test_who_stops_listening_stops_the_work(classifier: Counting, many: Many) -> None:
@@ -108,7 +108,7 @@ def test_who_stops_listening_stops_the_work(classifier: Counting, many: Many) ->
         assert len(classifier.order) == done
         return done
 
-    assert asyncio.run(listen()) < 500
+    assert run(listen()) < 500
 
 
 def archive(file: Path, members: dict[str, bytes]) -> Path:

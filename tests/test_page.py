@@ -313,7 +313,7 @@ def test_the_endpoints_are_described_on_the_page(browser: Browser, server: Serve
         page.get_by_role("button", name="Use via API").click()
 
         expect(
-            page.get_by_text("The five likeliest labels of a picture of the gallery")
+            page.get_by_text("The five likeliest labels of a picture of the gallery.", exact=True)
         ).to_be_visible()
         expect(page.get_by_text("Name of a picture in the gallery")).to_be_visible()
 
@@ -352,7 +352,7 @@ def test_a_file_that_is_no_picture_harms_neither_the_page_nor_the_others(
             "'a.jpg' is not a picture that can be read"
         )
 
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name="b.jpg").check(force=True)
         page.get_by_role("button", name="Classify").click()
         expect(page.locator("table.answer caption")).to_contain_text("b.jpg")
         page.locator(".thumbnails label").nth(0).click()

@@ -366,7 +366,6 @@ def test_an_address_opens_the_page_as_it_was(browser: Browser, server: Server) -
         slide(page, "Brightness", 0.6)
         page.get_by_label("Flip").select_option("horizontal")
         expect(page.get_by_text("brightness × 0.6, flipped left to right")).to_be_visible()
-        expected = classified(page)
         query = parse_qs(urlsplit(page.url).query)
         assert query == {
             "picture": [PICTURES[2]],
@@ -374,11 +373,12 @@ def test_an_address_opens_the_page_as_it_was(browser: Browser, server: Server) -
             "brightness": ["0.6"],
             "flip": ["horizontal"],
         }
+        expected = classified(page)
         linked = str(page.get_by_text("link to the question", exact=True).get_attribute("href"))
         assert parse_qs(linked.removeprefix("?")) == query
 
         again = page.context.new_page()
-        again.goto(page.url)
+        again.goto(f"{server.address}/{linked}")
         expect(again.get_by_label("Picture", exact=True)).to_have_value(PICTURES[2])
         expect(again.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[2]))
         expect(again.locator(".thumbnails input:checked")).to_have_value(PICTURES[2])

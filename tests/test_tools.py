@@ -1,6 +1,5 @@
 """A real client of the Model Context Protocol, as an agent has one."""
 
-import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,7 @@ from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent, Tool
 
-from tests.serving import PROJECT, Server, serve
+from tests.serving import PROJECT, Server, run, serve
 from tests.test_endpoints import ENDPOINTS, PICTURES
 
 
@@ -28,7 +27,7 @@ def asked(server: Server, ask: Callable[[ClientSession], Awaitable[Any]]) -> Any
             await session.initialize()
             return await ask(session)
 
-    return asyncio.run(within())
+    return run(within())
 
 
 def called(server: Server, tool: str, **arguments: Any) -> CallToolResult:

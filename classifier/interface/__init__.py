@@ -88,6 +88,7 @@ def _ask(page: Blocks, endpoints: Endpoints) -> tuple[Question, gradio.events.De
     gallery = endpoints.classifier.gallery
     names = gallery.names()
     models = list(endpoints.classifier.catalog)
+    described = endpoints.describe(models[0])
     first = WELCOME if WELCOME in names else next(iter(names), None)
 
     @told
@@ -107,6 +108,12 @@ def _ask(page: Blocks, endpoints: Endpoints) -> tuple[Question, gradio.events.De
             gradio.update(choices=markup.thumbnails(now), **changed),
         )
 
+    @told
+    async def settle(name: str) -> Any:
+        """The line about the model; it stands already, unless the model was fetched since."""
+        now = await endpoints.facts(name)
+        return gradio.skip() if now == described or name != models[0] else now
+
     picture = gradio.Dropdown(names, value=first, label="Picture")
     own = Picture(
         first and str(gallery.path(first)),
@@ -124,7 +131,7 @@ def _ask(page: Blocks, endpoints: Endpoints) -> tuple[Question, gradio.events.De
         elem_id="thumbnails",
     )
     model = gradio.Dropdown(models, value=models[0], label="Model")
-    facts = gradio.HTML(endpoints.describe(models[0]), elem_id="facts")
+    facts = gradio.HTML(described, elem_id="facts")
     with gradio.Row():
         classify = gradio.Button("Classify", variant="primary", scale=3)
         cancel = gradio.Button("Cancel", interactive=False, scale=1)
@@ -139,5 +146,5 @@ def _ask(page: Blocks, endpoints: Endpoints) -> tuple[Question, gradio.events.De
     given.failure(None, None, own, js=NONE)
     model.change(endpoints.facts, model, facts, **QUICK)
     settled = page.load(refresh, picture, [picture, thumbnails], **QUICK)
-    page.load(endpoints.facts, model, facts, **QUICK)
+    page.load(settle, model, facts, **QUICK)
     return Question(picture, own, edit.controls(), model, facts, classify, cancel), settled
