@@ -311,6 +311,7 @@ def test_nothing_is_loaded_from_elsewhere(browser: Browser, server: Server) -> N
 def test_the_endpoints_are_described_on_the_page(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
         page.get_by_role("button", name="Use via API").click()
+        page.get_by_text("Python", exact=True).first.click()  # it opens with the tools
 
         expect(
             page.get_by_text("The five likeliest labels of a picture of the gallery.", exact=True)
