@@ -146,7 +146,8 @@ def _ask(server: Server, run: Run, names: Sequence[str], seconds: float) -> floa
     names = names[:1] if run.repeated else names
     server.go_on()
     try:
-        server.ask(named, names, 2, jobs=4)  # loaded, and warm
+        if run.contender != COURSE:  # whose every job begins with nothing
+            server.ask(named, names, 2, jobs=4)  # loaded, and warm
         if run.clients > CLIENTS:  # until all have been answered
             return server.ask(named, names, run.clients, jobs=2 * run.clients)
         return server.ask(named, names, run.clients, seconds=seconds)

@@ -1,7 +1,7 @@
 """Gradio's queue and sessions, mended where they would stop, grow or slow down.
 
-Each override leans on Gradio's own method where it can; `tests/test_queueing.py` pins what
-lies beneath.
+Each override leans on Gradio's own method where it can; `tests/test_queueing.py` pins most
+of what lies beneath.
 """
 
 import math
@@ -108,6 +108,8 @@ class Queue(gradio.queueing.Queue):
         if self.refusal:
             return False, self.refusal, "queue_full"
         self._sweep()
+        if body.fn_index is None:  # which Gradio refuses
+            return await super().push(body, request, username)
         fn = get_fn(self.blocks, None, body)
         recall: Callable[..., Any] = getattr(fn.fn, "recall", _nothing)
         answer = recall(*(body.data or ()))
@@ -150,7 +152,8 @@ class Queue(gradio.queueing.Queue):
     def broadcast_estimations(self, concurrency_id: str, after: int | None = None) -> None:
         """Tells those who wait of their place and time; with `after`, only who came last.
 
-        Gradio would count through all who wait whenever one more comes.
+        Gradio would count through all who wait whenever one more comes. What is left of the
+        jobs that run is not counted here, but whenever all are told.
         """
         if after is None:
             super().broadcast_estimations(concurrency_id)

@@ -33,8 +33,8 @@ JOBS_AT_ONCE = 200
 # How often those who wait hear of their place. Gradio's default tells all of them whenever
 # a job ends, at a cost that grows with the square of their number.
 STATUS_SECONDS = 1.0
-# For so long a thread may keep the interpreter from the others: at Python's own 0.005 the
-# server waits for inference a hundred times a second.
+# For so long a thread may keep the interpreter from the others; Python's own 0.005 is long
+# for a server whose other threads compute.
 SWITCH_SECONDS = 0.0005
 
 Lifespan = Callable[[object], AbstractAsyncContextManager[None]]

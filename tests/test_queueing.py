@@ -69,6 +69,10 @@ print(json.dumps({
 queue.max_size = 0
 print(json.dumps([client.post(address, json={"data": [image, "tiny"]}).status_code
                   for image in ("pretzel.jpg", "teapot.jpg")]))
+queue.max_size = 1
+join = address.replace("call/classify", "queue/join")
+refused = client.post(join, json={"data": [], "session_hash": "someone"})
+print(json.dumps([refused.status_code, refused.json()]))
 page.close()
 """
 
@@ -140,6 +144,12 @@ def test_a_full_queue_still_answers_what_is_known(served: list[Any]) -> None:
     known, unknown = served[1]
 
     assert (known, unknown) == (200, 503)
+
+
+def test_an_event_of_no_function_is_refused_and_no_failure_of_the_server(
+    served: list[Any],
+) -> None:
+    assert served[2] == [400, {"detail": "No function index provided."}]
 
 
 def test_a_password_is_asked_for_where_gradio_would_ask() -> None:
