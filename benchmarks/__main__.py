@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,8 +98,8 @@ class Results:
         return vars(self) | {"rates": rates}
 
 
-def measure(rounds: int, seconds: float) -> Results:
-    """Every contender with every model, in turn."""
+def measure(rounds: int, seconds: float, save: Callable[[Results], None]) -> Results:
+    """Every contender with every model, in turn; saves what there is after each model."""
     results = Results()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -126,6 +126,7 @@ def measure(rounds: int, seconds: float) -> Results:
                         results.rates.setdefault(run, []).append(rate)
                 if model == "tiny":
                     results.lasting = _last(servers[APP], names)
+            save(results)
         for number in tqdm(range(rounds), "starts"):
             for what in list(STARTS)[:: 1 if number % 2 else -1]:
                 took = start.imports() if what == IMPORTS else start.first_answer(folder / "cache")
@@ -271,18 +272,22 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=FOLDER, help="where the results go")
     chosen = parser.parse_args()
     begin = time.monotonic()
-    results = measure(chosen.rounds, chosen.seconds)
-    facts = {
-        "machine": machine(),
-        "rounds": chosen.rounds,
-        "seconds": chosen.seconds,
-        "minutes": round((time.monotonic() - begin) / 60),
-        **results.record(),
-    }
-    (chosen.output / "results.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+    def save(results: Results) -> None:
+        facts = {
+            "machine": machine(),
+            "rounds": chosen.rounds,
+            "seconds": chosen.seconds,
+            "minutes": round((time.monotonic() - begin) / 60),
+            **results.record(),
+        }
+        (chosen.output / "results.json").write_text(json.dumps(facts, indent=1) + "\n")
+
+    results = measure(chosen.rounds, chosen.seconds, save)
+    save(results)
     draw(results, chosen.output / "results.png")
     text = table(results)
-    (chosen.output / "results.md").write_text(f"{facts['machine']}\n\n{text}\n")
+    (chosen.output / "results.md").write_text(f"{machine()}\n\n{text}\n")
     print(text)
 
 
