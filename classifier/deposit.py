@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
+from classifier.errors import TooLargeError
+
 MOST_BYTES = 32 << 20  # of one picture
 MOST_BYTES_TOGETHER = 1 << 30
 PIECE_BYTES = 1 << 20
@@ -59,6 +61,11 @@ class Deposit:
         """Removes a job's picture, if it has one."""
         if self._sizes.pop(ticket, None) is not None:
             self.path(ticket).unlink(missing_ok=True)
+
+
+def too_large() -> TooLargeError:
+    """What to tell about a picture of more than MOST_BYTES."""
+    return TooLargeError(f"The picture has more than {MOST_BYTES >> 20} MB; send a smaller one.")
 
 
 def digest(content: BinaryIO) -> str:

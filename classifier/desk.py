@@ -33,9 +33,9 @@ class Desk:
     ) -> AsyncGenerator[tuple[str, str]]:
         """Puts a job and shows it until it has ended; with each look its ticket."""
         source = await self._endpoints.asked(image, own, edits)
-        edited = self._endpoints.kept(source) if source.edits else None
         in_gallery = image is not None
         job = await self._put(source, model, in_gallery)
+        edited = self._endpoints.kept(source) if source.edits else None
         ticket = job.id if self._tickets.lasts(job.id) else ""
         try:
             async for state in self._states(job.id):

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+LONGEST_COMPARED = 200  # characters of a wrong name; the time that it takes grows with them
+
 
 class ClassifierError(Exception):
     """Base of every error this package raises on purpose; its text is for people."""
@@ -58,6 +60,8 @@ class RecordHeldError(RecordError):
 
 def show(value: Any, longest: int = 80) -> str:
     """A caller's value as it may stand in a message: quoted, on one line, not too long."""
+    if isinstance(value, str):
+        value = value[: longest + 1]  # the rest is not worth looking through
     text = " ".join(repr(value).splitlines())
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
@@ -72,7 +76,9 @@ def offer(name: object, valid: list[str], most: int = 12) -> str:
 
     if len(valid) <= most:
         return "valid: " + listed(valid)
-    near = get_close_matches(name, valid, n=3) if isinstance(name, str) else []
+    near = []
+    if isinstance(name, str) and len(name) <= LONGEST_COMPARED:
+        near = get_close_matches(name, valid, n=3)
     if near:
         return f"the nearest of {len(valid)} valid names: " + listed(near)
     return f"{len(valid)} names are valid, among them " + listed(valid[:most])

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, BinaryIO
 
 from starlette.datastructures import UploadFile
@@ -13,15 +14,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
-from classifier.deposit import MOST_BYTES
+from classifier.deposit import MOST_BYTES, too_large
 from classifier.errors import BusyError, InputError, TooLargeError
 
 FORM_BYTES = 64 << 10  # what there may be beside the picture
 MOST_BYTES_AT_ONCE = 256 << 20
 SILENCE_SECONDS = 30.0
+LONGEST_SECONDS = 300.0  # for all of it
 LONGEST_NAME = 100
 SOME_SECONDS = 5
-KINDS = "application/json", "application/x-www-form-urlencoded", "multipart/form-data"
+MULTIPART = "multipart/form-data"
+KINDS = "application/json", "application/x-www-form-urlencoded", MULTIPART
 
 
 @dataclass(frozen=True)
@@ -46,26 +49,29 @@ class Forms:
         Raises InputError if it is none, TooLargeError if it has too many bytes and BusyError
         if there are too many others.
         """
+        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind not in KINDS:
+            raise InputError(f"Expected model_id and image_id as {', '.join(KINDS)}.")
+        most = FORM_BYTES + (MOST_BYTES if kind == MULTIPART else 0)
+        length = request.headers.get("Content-Length", "")
+        _check(int(length) if length.isdigit() else 0, most)
         size = 0
+        end = asyncio.get_running_loop().time() + LONGEST_SECONDS
 
         async def receive() -> Message:
             nonlocal size
             try:
-                message = await asyncio.wait_for(request.receive(), SILENCE_SECONDS)
+                left = end - asyncio.get_running_loop().time()
+                message = await asyncio.wait_for(request.receive(), min(SILENCE_SECONDS, left))
             except TimeoutError:
                 raise InputError("The rest of the picture did not come.") from None
             size += len(message.get("body", b""))
             self._arriving += len(message.get("body", b""))
-            _check(size)
+            _check(size, most)
             if self._arriving > MOST_BYTES_AT_ONCE:
                 raise BusyError("Too many pictures come at once.", SOME_SECONDS)
             return message
 
-        kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind not in KINDS:
-            raise InputError(f"Expected model_id and image_id as {', '.join(KINDS)}.")
-        length = request.headers.get("Content-Length", "")
-        _check(int(length) if length.isdigit() else 0)
         try:
             limited = Request(request.scope, receive)
             if kind == KINDS[0]:
@@ -74,20 +80,22 @@ class Forms:
             async with limited.form(max_files=1, max_fields=9, max_part_size=FORM_BYTES) as form:
                 yield _asked(form)
         except HTTPException as error:
+            if error.status_code != HTTPStatus.BAD_REQUEST:
+                raise
             raise InputError(f"The form cannot be read: {error.detail}") from error
         finally:
             self._arriving -= size
 
 
-def _check(size: int) -> None:
-    if size > MOST_BYTES + FORM_BYTES:
-        raise TooLargeError(f"The picture has more than {MOST_BYTES >> 20} MB; send a smaller one.")
+def _check(size: int, most: int) -> None:
+    if size > most:
+        raise too_large() if most > MOST_BYTES else TooLargeError("The form is too large.")
 
 
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
         fields = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise InputError('Expected JSON like {"model_id": "…", "image_id": "…"}.')

@@ -82,19 +82,21 @@ def kind(source: Path | bytes | BinaryIO, name: str) -> str:
 @contextmanager
 def _opened(source: Path | bytes | BinaryIO, name: str) -> Iterator[Image.Image]:
     """The picture, not yet decoded. What goes wrong with it becomes a PictureError."""
+    most = MOST_PIXELS
     try:
         with Image.open(
             io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS
         ) as picture:
+            if picture.mode in {"I", "F"}:  # whose pixels are taken through eight bytes each
+                most //= 4
             width, height = picture.size
-            if width * height > MOST_PIXELS:
+            if width * height > most:
                 raise Image.DecompressionBombError
             yield picture
     # Pillow raises it too, or its warning where warnings are errors, by limits of its own.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PictureError(
-            f"{show(name)} has too many pixels; "
-            f"at most {MOST_PIXELS // 1_000_000} million are read."
+            f"{show(name)} has too many pixels; at most {most // 1_000_000} million are read."
         ) from None
     except FileNotFoundError:
         raise PictureError(f"There is no file {show(name)}; expected a picture.") from None

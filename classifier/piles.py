@@ -16,6 +16,7 @@ from classifier.errors import InputError, PictureError, show
 from classifier.images import SUFFIXES
 
 MOST_PICTURES = 1000
+MOST_ENTRIES = 10 * MOST_PICTURES  # of all archives, those that are passed over among them
 MOST_BYTES = 2 << 30  # of a pile, unpacked
 MOST_BYTES_EACH = 64 << 20  # of one picture in an archive, unpacked
 MOST_LIST_BYTES = 4 << 20  # of an archive's list of contents
@@ -51,6 +52,7 @@ class Pile:
         """
         self._open = ExitStack()
         self._left = MOST_BYTES
+        self._entries = 0
         self._lock = Lock()
         try:
             self._members = list(self._gather(files))
@@ -76,10 +78,7 @@ class Pile:
             for member in self._members_of(name, content):
                 count += 1
                 if count > MOST_PICTURES:
-                    raise InputError(
-                        f"More than {MOST_PICTURES:,} pictures came; "
-                        "send them in several parts, one after the other."
-                    )
+                    raise too_many()
                 yield member
         if not count:
             kinds = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
@@ -95,11 +94,15 @@ class Pile:
             # ZipFile would read a list of contents of any length into memory.
             file = self._open.enter_context(_Archive(io.FileIO(content)))
             archive = self._open.enter_context(ZipFile(file))
+            entries = archive.infolist()
         # Of a damaged archive nearly anything is raised, struct.error and OSError among it.
         except Exception:
             yield Member(short(name), partial(_refuse, short(name)))
             return
-        for entry in archive.infolist():
+        self._entries += len(entries)
+        if self._entries > MOST_ENTRIES:
+            raise too_many()
+        for entry in entries:
             if not (entry.is_dir() or _is_left_behind(entry.filename)):
                 # A name in an archive is only ever shown: no path is made of it.
                 yield Member(short(entry.filename), partial(self._unpack, archive, entry))
@@ -142,6 +145,14 @@ class _Archive(io.BufferedReader):
         if size is not None and size > MOST_LIST_BYTES:
             raise zipfile.BadZipFile("the list of contents is too long")
         return super().read(size)
+
+
+def too_many() -> InputError:
+    """What to tell someone who sends more than MOST_PICTURES."""
+    return InputError(
+        f"More than {MOST_PICTURES:,} pictures came; "
+        "send them in several parts, one after the other."
+    )
 
 
 def short(name: str) -> str:

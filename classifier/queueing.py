@@ -30,6 +30,8 @@ from gradio.state_holder import SessionState, StateHolder
 INFERENCE = "inference"  # what all events have in common that run a model
 SWEEP_EVERY = 100  # events
 MEASURED = 20  # jobs that tell how fast the queue moves
+LONGEST_SESSION = 64  # characters of a name that the caller chooses
+MOST_UNREAD = 500  # jobs of one session that run, wait or were not read
 SOME_SECONDS = 5  # to wait where nothing was measured yet
 LOGIN_CHECK = "/gradio_api/login_check"
 USER = "/gradio_api/user"
@@ -108,8 +110,13 @@ class Queue(gradio.queueing.Queue):
         if self.refusal:
             return False, self.refusal, "queue_full"
         self._sweep()
+        session = body.session_hash or ""
+        if len(session) > LONGEST_SESSION:
+            return False, f"The session_hash has more than {LONGEST_SESSION} characters.", "error"
         if body.fn_index is None:  # which Gradio refuses
             return await super().push(body, request, username)
+        if len(self.pending_event_ids_session.get(session, ())) >= MOST_UNREAD:
+            return False, "Too many of your answers wait to be read.", "queue_full"
         fn = get_fn(self.blocks, None, body)
         recall: Callable[..., Any] = getattr(fn.fn, "recall", _nothing)
         answer = recall(*(body.data or ()))
@@ -191,8 +198,9 @@ class Sessions(StateHolder):
     def __getitem__(self, session_id: str) -> SessionState:
         if session_id not in self.session_data:
             session = Session(self.blocks)
-            # One that is named like an event has no other.
-            if session_id in self.blocks._queue.event_ids_to_events:
+            # One that is named like an event has no other; the longest are refused elsewhere.
+            called = session_id in self.blocks._queue.event_ids_to_events
+            if called or len(session_id) > LONGEST_SESSION:
                 return session
             self.session_data[session_id] = session
         return super().__getitem__(session_id)

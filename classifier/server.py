@@ -15,19 +15,19 @@ from gradio.route_utils import FnIndexInferError
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from classifier import cancellation, docs, health, images, interface, rest, stopping, tools
+from classifier import cancellation, closed, docs, health, images, interface, rest, stopping, tools
 from classifier.blocks import Blocks
 from classifier.endpoints import Endpoints
 from classifier.errors import InputError, UnknownNameError
 from classifier.images import Gallery
-from classifier.limits import BodyLimit
+from classifier.limits import BodyLimit, mend_uploads
 from classifier.predict import Classifier
 from classifier.settings import Settings
 from classifier.tickets import Tickets
 from classifier.uploads import Uploads
 
 THUMBNAIL_PIXELS = 112
-# All events together, those that only wait for a download among them. Any number but
+# All events together that run no model, most of which wait for something. Any number but
 # Gradio's default of 40 also keeps busy handlers out of the threads that serve files.
 JOBS_AT_ONCE = 200
 # How often those who wait hear of their place. Gradio's default tells all of them whenever
@@ -36,6 +36,8 @@ STATUS_SECONDS = 1.0
 # For so long a thread may keep the interpreter from the others; Python's own 0.005 is long
 # for a server whose other threads compute.
 SWITCH_SECONDS = 0.0005
+# What Gradio looks up without a word where there is nothing of that name or number.
+NAMING = frozenset({"/", "/gradio_api/queue/join"})
 
 Lifespan = Callable[[object], AbstractAsyncContextManager[None]]
 Handler = Callable[[Request, Exception], Awaitable[Response]]
@@ -65,15 +67,16 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
     # Of the last events Gradio keeps notes, for a page that is not served here.
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "200")
     sys.setswitchinterval(SWITCH_SECONDS)
+    uploads = _uploads(settings)
     if settings.mcp:
-        tools.offer(_uploads(settings).folder)
+        tools.offer(uploads.folder)
     page.queue(STATUS_SECONDS, api_open=False, max_size=settings.queue_size)
     page.tickets.join(page)
     address: str
     _, address, _ = page.launch(
         theme=interface.THEME,
         css_paths=interface.CSS,
-        max_threads=JOBS_AT_ONCE,
+        max_threads=JOBS_AT_ONCE + settings.concurrency,
         footer_links=["api", "settings"],
         prevent_thread_lock=True,
         app_kwargs={
@@ -83,8 +86,8 @@ def launch(page: Blocks, settings: Settings, *, wait: bool = True) -> str:
                 *beside(page),
             ],
             "exception_handlers": refusals(page),
-            "lifespan": lifespan(page, _uploads(settings)),
-            "middleware": [Middleware(BodyLimit, settings.upload_mb)],
+            "lifespan": lifespan(page, uploads),
+            "middleware": [Middleware(BodyLimit, settings.upload_mb, uploads.has_room)],
             "openapi_url": None,
         },
         mcp_server=settings.mcp,
@@ -103,6 +106,7 @@ def beside(page: Blocks) -> list[BaseRoute]:
     """The routes beside the page that are not Gradio's."""
     service = rest.router(page.tickets)
     return [
+        *closed.routes(),
         *service.routes,
         *docs.router(service, page.tickets).routes,
         *health.router(page, page.tickets).routes,
@@ -120,6 +124,7 @@ def lifespan(page: Blocks, uploads: Uploads) -> Lifespan:
             # What the page itself shows first is kept.
             kept = {file for block in page.blocks.values() for file in block.keep_in_cache}
             await asyncio.to_thread(uploads.sweep, kept)
+            mend_uploads()
             await asyncio.sleep(uploads.every)
 
     @asynccontextmanager
@@ -153,6 +158,8 @@ def refusals(page: Blocks) -> dict[int | type[Exception], Handler]:
     """
 
     async def wrong_name(request: Request, error: Exception) -> Response:
+        if request.url.path in NAMING:
+            return JSONResponse({"detail": "There is no such thing here."}, 404)
         if "api_name" not in request.path_params:
             raise error
         names = [f"/{fn.api_name}" for fn in page.fns.values() if fn.api_visibility == "public"]

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from classifier import images
 from classifier.blocks import Blocks
-from classifier.deposit import Deposit, digest
+from classifier.deposit import MOST_BYTES, Deposit, digest, too_large
 from classifier.endpoints import Endpoints
 from classifier.endpoints.core import Source
 from classifier.errors import (
@@ -176,10 +176,12 @@ class Tickets:
             question: Hashable = _question(path, chosen.name)
             asked, size = f"{chosen.name}/{path.name}", 0
         else:
+            size = picture.seek(0, 2)
+            if size > MOST_BYTES:
+                raise too_large()
             await asyncio.to_thread(images.kind, picture, str(image))
             question = None
             asked = f"{chosen.name}/{await asyncio.to_thread(digest, picture)}"
-            size = picture.seek(0, 2)
         if key is not None and (known := await self._find(self._open_record().find_key(key))):
             return _same(known, asked, key)
 
@@ -244,7 +246,7 @@ class Tickets:
 
     async def run(self, ticket: str) -> str:
         """What Gradio's queue calls in a job's turn. Its place is free when this returns."""
-        live = self._live.get(ticket)
+        live = self._live.get(str(ticket))  # whatever it is that somebody sends
         if live and not live.ending and not live.work:
             live.work = self._spawn(self._work(live))
             # Who calls may be stopped; who works is not.

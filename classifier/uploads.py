@@ -8,12 +8,14 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from classifier.errors import InputError, show
+from classifier.errors import BusyError, InputError, show
 
 # Beside a picture that browsers cannot show lies one that they can.
 PREVIEW = ".preview.png"
 LONGEST_NAME = 200
 LONGEST_FILE_NAME = 60  # characters, each of which may be four bytes
+MOST_BYTES = 4 << 30  # of all, after a sweep
+SPARE_BYTES = 512 << 20  # of the disk, which are left to the record of jobs
 EXPECTED = "expected a file that was uploaded, in Python handle_file('picture.jpg')"
 
 
@@ -23,7 +25,8 @@ class Uploads:
     `every` so many seconds, and what is older than `oldest` seconds then.
     """
 
-    def __init__(self, folder: Path, seconds: float) -> None:
+    def __init__(self, folder: Path, seconds: float, most_bytes: int = MOST_BYTES) -> None:
+        self.most_bytes = most_bytes
         self.folder = Path(os.path.normpath(folder.absolute()))  # as Gradio writes the paths in it
         self.every = seconds / 12
         self.oldest = seconds - 2 * self.every
@@ -51,8 +54,18 @@ class Uploads:
             f"uploads are kept for a while only. Give it again."
         )
 
+    def has_room(self) -> bool:
+        """Whether the disk can take more."""
+        disk = os.statvfs(self.folder)
+        return disk.f_bavail * disk.f_frsize > SPARE_BYTES
+
     def keep(self, content: bytes, name: str) -> Path:
-        """A new file of that content, where nobody can guess it, and of about that name."""
+        """A new file of that content, where nobody can guess it, and of about that name.
+
+        Raises BusyError if there is no room for it.
+        """
+        if not self.has_room():
+            raise BusyError("The disk is nearly full.", round(self.every))
         folder = self.folder / secrets.token_hex(32)
         folder.mkdir(mode=0o700)
         file = folder / re.sub(r"[^\w.-]+", "_", name[-LONGEST_FILE_NAME:])
@@ -62,17 +75,27 @@ class Uploads:
     def sweep(self, spared: Collection[str] = ()) -> None:
         """Removes every file that has been here for too long, however it came.
 
-        The spared count as new: no other process removes them either.
+        And the oldest, if all together take too much. The spared count as new: no other
+        process removes them either.
         """
         for path in spared:
             with suppress(OSError):
                 os.utime(path)
         end = time.time() - self.oldest
-        for parent, folders, files in os.walk(self.folder, topdown=False):
+        found: list[tuple[float, int, Path]] = []
+        for parent, _, files in os.walk(self.folder):
             for name in files:
                 with suppress(OSError):  # somebody else removed it
-                    if Path(parent, name).lstat().st_ctime < end:
-                        Path(parent, name).unlink()
+                    file = Path(parent, name)
+                    found.append((file.lstat().st_ctime, file.lstat().st_size, file))
+        total = sum(size for _, size, _ in found)
+        for changed, size, file in sorted(found):
+            if changed >= end and total <= self.most_bytes:
+                break
+            with suppress(OSError):
+                file.unlink()
+            total -= size
+        for parent, folders, _ in os.walk(self.folder, topdown=False):
             for name in folders:
                 with suppress(OSError):  # it is not empty
                     Path(parent, name).rmdir()

@@ -23,6 +23,8 @@ from tests import chromium
 
 PROJECT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
+# As many at once as a test likes, and none kept so long that the server has closed it.
+HTTP_LIMITS = httpx.Limits(max_connections=None, keepalive_expiry=2)
 Result = TypeVar("Result")
 
 
@@ -41,6 +43,7 @@ class Server:
     images: Path
     cache: Path
     process: "subprocess.Popen[bytes]"
+    http: httpx.Client  # which knows the address
 
     def client(self) -> Client:
         return Client(self.address, verbose=False)
@@ -48,13 +51,12 @@ class Server:
     def put(self, image: str, model: str = "tiny", **headers: str) -> httpx.Response:
         """Puts a job as the course's page does, by a form."""
         form = {"model_id": model, "image_id": image}
-        url = f"{self.address}/classifications"
-        return httpx.post(url, data=form, headers=headers, timeout=60)
+        return self.http.post("/classifications", data=form, headers=headers)
 
     def state(self, ticket: str, wait: float = 0) -> dict[str, Any]:
         """What has become of a job, after so many seconds or when its status changes."""
-        url = f"{self.address}/classifications/{ticket}"
-        state: dict[str, Any] = httpx.get(url, params={"wait": wait}, timeout=60).json()
+        found = self.http.get(f"/classifications/{ticket}", params={"wait": wait})
+        state: dict[str, Any] = found.json()
         return state
 
     def ended(self, ticket: str) -> dict[str, Any]:
@@ -67,11 +69,11 @@ class Server:
 
     def call(self, endpoint: str, data: object) -> httpx.Response:
         """What curl does: the answer to the POST that puts a question."""
-        return httpx.post(f"{self.address}/gradio_api/call/{endpoint}", json={"data": data})
+        return self.http.post(f"/gradio_api/call/{endpoint}", json={"data": data})
 
     def result(self, endpoint: str, event: str) -> tuple[str, str]:
         """The event that ends a call, and its data as it came."""
-        answer = httpx.get(f"{self.address}/gradio_api/call/{endpoint}/{event}", timeout=60)
+        answer = self.http.get(f"/gradio_api/call/{endpoint}/{event}")
         found = re.findall(r"^event: (\w+)\ndata: (.*)$", answer.text, re.MULTILINE)
         kind, data = found[-1]
         return kind, data
@@ -119,9 +121,11 @@ def serve(
             stderr=subprocess.STDOUT,
         )
     try:
-        server = Server(f"http://127.0.0.1:{port}", log, images, cache, process)
-        _wait_until_it_answers(server)
-        yield server
+        address = f"http://127.0.0.1:{port}"
+        with httpx.Client(base_url=address, timeout=60, limits=HTTP_LIMITS) as http:
+            server = Server(address, log, images, cache, process, http)
+            _wait_until_it_answers(server)
+            yield server
     finally:
         process.terminate()
         process.wait(30)
@@ -133,7 +137,7 @@ def _wait_until_it_answers(server: Server) -> None:
         if server.process.poll() is not None:
             break
         try:
-            httpx.get(f"{server.address}/config").raise_for_status()
+            server.http.get("/config").raise_for_status()
         except httpx.HTTPError:
             time.sleep(0.1)
         else:

@@ -8,7 +8,6 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
@@ -108,7 +107,7 @@ def test_jobs_that_are_held_are_held_again(slow_server: Server) -> None:
 
 
 def test_parameters_are_typed_and_described(server: Server) -> None:
-    endpoints = httpx.get(f"{server.address}/gradio_api/info").json()["named_endpoints"]
+    endpoints = server.http.get("/gradio_api/info").json()["named_endpoints"]
 
     assert set(endpoints) == set(ENDPOINTS)
     image, model = endpoints["/classify"]["parameters"]
@@ -155,7 +154,7 @@ def test_a_wrong_name_is_answered_with_valid_ones(server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["call/nothing", "call/v2/nothing"])
 def test_an_unknown_endpoint_is_answered_with_the_valid_ones(server: Server, path: str) -> None:
-    answer = httpx.post(f"{server.address}/gradio_api/{path}", json={"data": []})
+    answer = server.http.post(f"/gradio_api/{path}", json={"data": []})
 
     assert answer.status_code == 404
     start = "No endpoint is called '/nothing'; valid: "
@@ -174,7 +173,7 @@ def test_an_unknown_endpoint_is_answered_with_the_valid_ones(server: Server, pat
 def test_a_call_by_name_with_wrong_parameters_gets_a_sentence(
     server: Server, body: dict[str, object], message: str
 ) -> None:
-    answer = httpx.post(f"{server.address}/gradio_api/call/v2/classify", json=body)
+    answer = server.http.post("/gradio_api/call/v2/classify", json=body)
 
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(message)
@@ -182,8 +181,8 @@ def test_a_call_by_name_with_wrong_parameters_gets_a_sentence(
 
 @pytest.mark.parametrize("body", ["nonsense", "{}", '{"data": {"image": 1}}'])
 def test_a_body_that_is_no_list_of_values_is_refused(server: Server, body: str) -> None:
-    answer = httpx.post(
-        f"{server.address}/gradio_api/call/classify",
+    answer = server.http.post(
+        "/gradio_api/call/classify",
         content=body,
         headers={"Content-Type": "application/json"},
     )
@@ -211,16 +210,14 @@ def test_bad_input_leaves_no_traceback_in_the_log(server: Server) -> None:
     ],
 )
 def test_what_is_not_meant_to_be_served_is_not(server: Server, path: str) -> None:
-    answer = httpx.get(f"{server.address}/{path}")
+    answer = server.http.get(f"/{path}")
 
     assert answer.status_code in {403, 404}
     assert "import" not in answer.text
 
 
 def test_the_queue_cannot_be_gone_around(server: Server) -> None:
-    answer = httpx.post(
-        f"{server.address}/gradio_api/run/classify", json={"data": [PICTURES[0], "tiny"]}
-    )
+    answer = server.http.post("/gradio_api/run/classify", json={"data": [PICTURES[0], "tiny"]})
     assert answer.status_code == 404
 
 
@@ -410,7 +407,7 @@ def test_two_who_ask_for_the_same_get_files_of_their_own(server: Server) -> None
     assert paths[0] != paths[1]
     for path in paths:
         assert re.fullmatch(r"[0-9a-f]{64}", Path(path).parent.name)
-        assert httpx.get(f"{server.address}/gradio_api/file={path}").status_code == 200
+        assert server.http.get(f"/gradio_api/file={path}").status_code == 200
 
 
 def test_histograms_of_the_original_and_the_edited_picture(server: Server) -> None:

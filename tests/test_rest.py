@@ -56,7 +56,7 @@ def test_a_client_of_the_courses_service_works_unchanged(server: Server) -> None
 
 
 def test_info_lists_what_is_on_offer(server: Server) -> None:
-    offer = httpx.get(f"{server.address}/info").json()
+    offer = server.http.get("/info").json()
 
     assert offer == {"models": list(MODELS), "images": PICTURES}
 
@@ -89,8 +89,8 @@ def test_json_a_form_and_an_upload_ask_the_same(server: Server) -> None:
     content = (IMAGES / PICTURES[2]).read_bytes()
     answers = [
         server.put(PICTURES[2]),
-        httpx.post(url, json={"model_id": "tiny", "image_id": PICTURES[2]}),
-        httpx.post(url, data={"model_id": "tiny"}, files={"image": ("../own.jpg", content)}),
+        server.http.post(url, json={"model_id": "tiny", "image_id": PICTURES[2]}),
+        server.http.post(url, data={"model_id": "tiny"}, files={"image": ("../own.jpg", content)}),
     ]
     states = [server.ended(ticket(answer)) for answer in answers]
 
@@ -120,7 +120,7 @@ def test_json_a_form_and_an_upload_ask_the_same(server: Server) -> None:
 def test_a_bad_question_gets_a_sentence_and_the_valid_names(
     server: Server, form: Any, message: str, valid: list[str] | None
 ) -> None:
-    answer = httpx.post(f"{server.address}/classifications", json=form)
+    answer = server.http.post("/classifications", json=form)
 
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(message)
@@ -140,7 +140,7 @@ def test_a_body_that_is_no_question_gets_a_sentence(
     server: Server, content: bytes, kind: str, message: str
 ) -> None:
     url = f"{server.address}/classifications"
-    answer = httpx.post(url, content=content, headers={"Content-Type": kind})
+    answer = server.http.post(url, content=content, headers={"Content-Type": kind})
 
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(message)
@@ -160,7 +160,7 @@ def test_a_bad_upload_gets_a_sentence(
     server: Server, files: Any, fields: dict[str, str], message: str
 ) -> None:
     url = f"{server.address}/classifications"
-    answer = httpx.post(url, data={"model_id": "tiny", **fields}, files=files)
+    answer = server.http.post(url, data={"model_id": "tiny", **fields}, files=files)
 
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith(message)
@@ -183,7 +183,7 @@ def test_an_upload_that_turns_out_too_large_is_refused(server: Server) -> None:
 
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     url = f"{server.address}/classifications"
-    answer = httpx.post(url, content=pieces(), headers=headers)
+    answer = server.http.post(url, content=pieces(), headers=headers)
 
     assert answer.status_code == 413
     assert answer.json()["detail"] == "The picture has more than 32 MB; send a smaller one."
@@ -199,7 +199,7 @@ def test_an_unknown_ticket_is_not_found(server: Server, method: str) -> None:
 
 @pytest.mark.parametrize("wait", ["31", "-1", "soon", "nan"])
 def test_a_wait_that_is_too_long_or_none_gets_a_sentence(server: Server, wait: str) -> None:
-    answer = httpx.get(f"{server.address}/classifications/nonsense", params={"wait": wait})
+    answer = server.http.get("/classifications/nonsense", params={"wait": wait})
 
     assert answer.status_code == 422
     assert answer.json()["detail"].startswith("wait: ")
@@ -210,8 +210,8 @@ def test_only_the_jobs_that_are_named_are_listed(server: Server) -> None:
     ticket(server.put(PICTURES[3]))
     url = f"{server.address}/classifications"
 
-    assert httpx.get(url).json() == {"classifications": []}
-    listed = httpx.get(url, params={"job_id": [*mine, "nonsense"]}).json()["classifications"]
+    assert server.http.get(url).json() == {"classifications": []}
+    listed = server.http.get(url, params={"job_id": [*mine, "nonsense"]}).json()["classifications"]
     assert [job["job_id"] for job in listed] == mine
     assert [job["image_id"] for job in listed] == PICTURES[:2]
     assert set(listed[0]) == {*STATE, "job_id"}
@@ -302,7 +302,7 @@ def test_cancelling_a_job_costs_no_other(slow_server: Server, status: str) -> No
     jobs = [ticket(slow_server.put(name)) for name in PICTURES[:3]]
     wait_for(lambda: any(slow_server.state(job)["task_status"] == status for job in jobs))
     chosen = next(job for job in jobs if slow_server.state(job)["task_status"] == status)
-    answer = httpx.delete(f"{slow_server.address}/classifications/{chosen}")
+    answer = slow_server.http.delete(f"/classifications/{chosen}")
 
     assert answer.status_code == 200
     assert answer.json()["task_status"] == "canceled"
@@ -310,7 +310,7 @@ def test_cancelling_a_job_costs_no_other(slow_server: Server, status: str) -> No
         state = slow_server.ended(job)
         assert state["task_status"] == ("canceled" if job == chosen else "finished")
         assert (state["data"] is None) == (job == chosen)
-    again = httpx.delete(f"{slow_server.address}/classifications/{jobs[-1]}").json()
+    again = slow_server.http.delete(f"/classifications/{jobs[-1]}").json()
     assert again == slow_server.state(jobs[-1])
 
 
@@ -353,18 +353,18 @@ def test_results_expire(tmp_path: Path) -> None:
         assert server.ended(job)["data"]
         time.sleep(seconds)
         url = f"{server.address}/classifications/{job}"
-        assert httpx.get(url).status_code == 404
+        assert server.http.get(url).status_code == 404
 
 
 def test_the_server_says_that_it_is_alive_and_takes_work(server: Server) -> None:
-    assert httpx.get(f"{server.address}/health").json() == {"status": "alive"}
-    answer = httpx.get(f"{server.address}/ready", timeout=30)
+    assert server.http.get("/health").json() == {"status": "alive"}
+    answer = server.http.get("/ready", timeout=30)
     assert answer.json() == {"ready": True, "queue": "ok", "canary": "ok", "disk": "ok"}
     assert answer.status_code == 200
 
 
 def test_the_description_has_our_routes_and_none_of_gradios(server: Server) -> None:
-    described = httpx.get(f"{server.address}/openapi.json").json()
+    described = server.http.get("/openapi.json").json()
 
     assert {path: set(methods) for path, methods in described["paths"].items()} == {
         "/info": {"get"},

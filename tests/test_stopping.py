@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.serving import PROJECT, Server, serve, wait_for
@@ -37,7 +36,7 @@ def test_a_server_that_stops_ends_what_runs_and_leaves_the_rest_to_the_next(
         refused = second.put(PICTURES[0])
         assert refused.status_code == 503
         assert refused.json()["detail"].startswith("Another server keeps the record of jobs")
-        assert httpx.get(f"{second.address}/ready", timeout=30).status_code == 503
+        assert second.http.get("/ready", timeout=30).status_code == 503
         answer = second.client().predict(PICTURES[0], "tiny", api_name="/classify")
         assert answer["image"] == PICTURES[0]
 
@@ -51,11 +50,11 @@ def test_a_server_that_stops_ends_what_runs_and_leaves_the_rest_to_the_next(
         called = first.call("classify", [PICTURES[0], "tiny"])
         assert called.status_code == 503
         assert called.json()["detail"].startswith("The server is stopping")
-        assert httpx.get(f"{first.address}/health").status_code == 200
-        assert httpx.get(f"{first.address}/ready").json()["queue"].startswith("The server is stop")
+        assert first.http.get("/health").status_code == 200
+        assert first.http.get("/ready").json()["queue"].startswith("The server is stop")
         assert first.process.wait(60) == 0
 
-        wait_for(lambda: httpx.get(f"{second.address}/ready", timeout=30).status_code == 200)
+        wait_for(lambda: second.http.get("/ready", timeout=30).status_code == 200)
         ends = [second.ended(job) for job in jobs]
         assert [state["task_status"] for state in ends] == ["finished"] * 4
         assert [state["finished"] for state in ends] == sorted(state["finished"] for state in ends)
@@ -136,7 +135,7 @@ def test_on_a_full_disk_nothing_is_accepted_and_nothing_is_lost(tmp_path: Path) 
         assert refused is not None
         assert refused.status_code == 507
         assert refused.json()["detail"].startswith("The job cannot be written down")
-        ready = httpx.get(f"{server.address}/ready", timeout=30)
+        ready = server.http.get("/ready", timeout=30)
         assert ready.status_code == 503
         assert ready.json()["disk"] != "ok"
 

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
@@ -125,5 +124,5 @@ def test_a_bad_call_gets_its_sentence(
 
 def test_one_setting_turns_the_tools_off(tmp_path: Path) -> None:
     with serve(tmp_path, CLASSIFIER_MCP=0) as server:
-        answer = httpx.post(f"{server.address}/gradio_api/mcp/", json={})
+        answer = server.http.post("/gradio_api/mcp/", json={})
         assert answer.status_code in {404, 405}

@@ -130,7 +130,7 @@ def test_an_upload_is_removed_in_time_and_the_page_remains(strict_server: Server
 
     wait_for(lambda: files(folder) == kept, 5 * SECONDS)
     assert time.monotonic() - begin > SECONDS / 2, "nothing is removed while it is used"
-    shown = httpx.get(f"{strict_server.address}/gradio_api/file={kept[0]}")
+    shown = strict_server.http.get(f"/gradio_api/file={kept[0]}")
     assert shown.status_code == 200
     assert "Traceback" not in strict_server.log.read_text()
 
@@ -169,7 +169,7 @@ def test_an_upload_that_is_too_large_is_refused(strict_server: Server) -> None:
     sentence = "This is too much at once: at most 1 MB are taken. Send less."
     content = os.urandom(1_200_000)
     upload = f"{strict_server.address}/gradio_api/upload"
-    answer = httpx.post(upload, files={"files": ("a.png", content)})
+    answer = strict_server.http.post(upload, files={"files": ("a.png", content)})
     assert (answer.status_code, answer.json()) == (413, {"detail": sentence})
 
     def parts() -> Iterator[bytes]:
@@ -180,7 +180,7 @@ def test_an_upload_that_is_too_large_is_refused(strict_server: Server) -> None:
 
     # Without a length that would tell beforehand.
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
-    answer = httpx.post(upload, content=parts(), headers=kind)
+    answer = strict_server.http.post(upload, content=parts(), headers=kind)
     assert answer.status_code == 413
     assert "at most 1 MB" in answer.text or "maximum allowed size" in answer.text
 

@@ -30,7 +30,7 @@ from classifier.catalog import Model
 from classifier.download import Report, ignore
 from classifier.edits import LONGEST, Edits, fit
 from classifier.engine import Engine
-from classifier.errors import ClassifierError, PictureError
+from classifier.errors import BusyError, ClassifierError, PictureError
 from classifier.markup.downloads import downloads
 from classifier.predict import Classifier, Prediction, PredictionRecord
 from classifier.progress import terminal
@@ -45,6 +45,8 @@ Ask = TypeVar("Ask", bound=Callable[..., Any])
 PROGRESS = gradio.Progress()
 FETCHES_AT_ONCE = 4
 EDITS_AT_ONCE = 2
+MOST_EDITS = 50  # that run or wait to
+SOME_SECONDS = 5
 REMEMBERED = 1000  # answers, of a few kilobytes each
 POLL_SECONDS = 0.1
 NO_PICTURE = "There is no picture yet: pick one, or give one of your own."
@@ -127,6 +129,7 @@ class Endpoints:
         self._fetches: dict[str, Fetch] = {}
         self._threads = ThreadPoolExecutor(FETCHES_AT_ONCE, "fetch")
         self._edits = ThreadPoolExecutor(EDITS_AT_ONCE, "edits")
+        self._edits_begun = 0
 
     def source(self, image: object) -> Source:
         """What a program asks about: the name of a picture of the gallery, or an uploaded file.
@@ -178,8 +181,17 @@ class Endpoints:
         return self.uploads.keep(edited.content, f"{Path(edited.name).stem}-edited.png")
 
     async def work(self, task: Callable[[], Result]) -> Result:
-        """What a task on a picture returns, run beside the questions, a few at once."""
-        return await asyncio.wrap_future(self._edits.submit(task))
+        """What a task on a picture returns, run beside the questions, a few at once.
+
+        Raises BusyError if too many wait already.
+        """
+        if self._edits_begun >= MOST_EDITS:
+            raise BusyError("Too many pictures are worked on.", SOME_SECONDS)
+        self._edits_begun += 1
+        try:
+            return await asyncio.wrap_future(self._edits.submit(task))
+        finally:
+            self._edits_begun -= 1
 
     def remembered(self, ask: Ask) -> Ask:
         """An endpoint whose answers about pictures of the gallery are kept for a while.

@@ -85,8 +85,13 @@ class Edit:
             1,024 pixels a side at most
         """
         edits = Edits(colour, brightness, contrast, sharpness, rotation, flip)
-        original, edited = await self._both(self._endpoints.source(image), edits)
-        return {"original": histogram(original), "edited": histogram(edited)}
+        source = self._endpoints.source(image)
+
+        def both() -> Histograms:
+            original, edited = _both(source, edits)
+            return {"original": histogram(original), "edited": histogram(edited)}
+
+        return await self._endpoints.work(both)
 
     @told
     async def view(self, image: object, own: object, edits: object) -> Any:
@@ -95,17 +100,21 @@ class Edit:
             return gradio.skip()
         chosen = Edits.from_values(edits)
         source = self._endpoints.unedited(image, own)
-        original, edited = await self._both(source, chosen)
-        return markup.view(
-            (data_url(original), histogram(original)), (data_url(edited), histogram(edited)), chosen
-        )
 
-    async def _both(self, source: Source, edits: Edits) -> tuple[Image.Image, Image.Image]:
-        def both() -> tuple[Image.Image, Image.Image]:
-            original = fit(images.read(source.content, source.name, LONGEST))
-            return original, edits.apply(original)
+        def draw() -> str:
+            original, edited = _both(source, chosen)
+            return markup.view(
+                (data_url(original), histogram(original)),
+                (data_url(edited), histogram(edited)),
+                chosen,
+            )
 
-        return await self._endpoints.work(both)
+        return await self._endpoints.work(draw)
+
+
+def _both(source: Source, edits: Edits) -> tuple[Image.Image, Image.Image]:
+    original = fit(images.read(source.content, source.name, LONGEST))
+    return original, edits.apply(original)
 
 
 def data_url(picture: Image.Image) -> str:

@@ -3,8 +3,9 @@
 import asyncio
 import io
 import re
+from collections.abc import Callable
 from concurrent.futures import CancelledError
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 import gradio
 from gradio import FileData
@@ -17,6 +18,7 @@ from classifier.heat import layer, overlay
 from classifier.markup import explain as markup
 
 DECIMALS = 3
+Result = TypeVar("Result")
 
 
 class Box(TypedDict):
@@ -70,8 +72,9 @@ class Explain:
             (most does), and a picture with the map over it, removed within an hour
         """
         source = self._endpoints.source(image)
-        explanation = await self._explain(source, model, label)
-        files = await self._endpoints.work(lambda: self._overlays(explanation))
+        explanation, files = await self._explain(
+            source, model, label, lambda explanation: (explanation, self._overlays(explanation))
+        )
         view = explanation.view
         return {
             **explanation.prediction.record(),
@@ -103,20 +106,27 @@ class Explain:
     ) -> str:
         """The picture under the heat of each of five labels, as the page shows it."""
         source = await self._endpoints.asked(image, own, edits)
-        explanation = await self._explain(
-            source, model, None, lambda part: progress(part, desc=f"Looking through {model}")
-        )
 
-        def draw() -> str:
+        def draw(explanation: Explanation) -> str:
             layers = [data_url(layer(heat.places)) for heat in explanation.heats]
             return markup.explanation(explanation, data_url(explanation.picture), layers)
 
-        return await self._endpoints.work(draw)
+        return await self._explain(
+            source, model, None, draw, lambda part: progress(part, desc=f"Looking through {model}")
+        )
 
     async def _explain(
-        self, source: Source, model: str, label: object, report: Report = ignore
-    ) -> Explanation:
-        """Cancelled, a question costs nothing more, but for the label that is at hand."""
+        self,
+        source: Source,
+        model: str,
+        label: object,
+        draw: Callable[[Explanation], Result],
+        report: Report = ignore,
+    ) -> Result:
+        """What is drawn of an explanation, both in one turn.
+
+        Cancelled, a question costs nothing more, but for the label that is at hand.
+        """
         classifier = self._endpoints.classifier
         chosen = classifier.model(model)
         known = None if label is None else check(label, chosen)
@@ -129,9 +139,10 @@ class Explain:
             if stopped:
                 raise CancelledError
 
-        turn = classifier.in_turn(
-            lambda: explain(classifier, source.content, source.name, chosen, known, note)
-        )
+        def work() -> Result:
+            return draw(explain(classifier, source.content, source.name, chosen, known, note))
+
+        turn = classifier.in_turn(work)
         waiting = asyncio.wrap_future(turn)
         try:
             while not waiting.done():

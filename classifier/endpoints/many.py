@@ -6,6 +6,7 @@ import time
 from base64 import b64encode
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from functools import partial
 from pathlib import Path
@@ -18,10 +19,11 @@ from classifier.catalog import Model
 from classifier.endpoints.aside import Aside
 from classifier.endpoints.core import Endpoints, Source, told_along
 from classifier.errors import InputError, PictureError, show
-from classifier.piles import Member, Pile
+from classifier.piles import MOST_PICTURES, Member, Pile, too_many
 
 TELL_SECONDS = 0.5
 THUMBNAIL_PIXELS = 40
+THUMBNAILS_AT_ONCE = 2
 
 
 class Row(TypedDict):
@@ -57,6 +59,8 @@ class Many:
     def __init__(self, endpoints: Endpoints, aside: Aside) -> None:
         self._endpoints = endpoints
         self._aside = aside
+        # Few at once: decoded, a picture may have gigabytes.
+        self._threads = ThreadPoolExecutor(THUMBNAILS_AT_ONCE, "thumbnails")
 
     @told_along
     async def classify_batch(
@@ -131,6 +135,8 @@ class Many:
         given = [files] if isinstance(files, Mapping | str) else files or []
         if not isinstance(given, list):
             raise InputError(f"The files are {show(files)}; expected a list of them.")
+        if len(given) > MOST_PICTURES:
+            raise too_many()
         return [self._endpoints.source(file) for file in given]
 
     async def _fill(self, rows: list[ShownRow], pile: Pile, ask: Ask) -> None:
@@ -155,7 +161,8 @@ class Many:
             predictions = prediction.record()["predictions"]
             row: ShownRow = {"image": member.name, "predictions": predictions}
             if shown:
-                row["thumbnail"] = await asyncio.to_thread(_thumbnail, content, member.name)
+                made = self._threads.submit(_thumbnail, content, member.name)
+                row["thumbnail"] = await asyncio.wrap_future(made)
         except PictureError as error:
             return {"image": member.name, "error": str(error)}
         return row

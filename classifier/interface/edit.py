@@ -1,13 +1,14 @@
 """The tab in which a picture is changed before it is looked at."""
 
 import json
+from typing import Any
 
 import gradio
 
 from classifier.edits import Edits
 from classifier.endpoints import Endpoints
 from classifier.endpoints.edit import EDITS_AT_ONCE, Edit
-from classifier.interface.question import QUICK, Question
+from classifier.interface.question import Question
 from classifier.markup import edit as markup
 
 # The component's value are the edits by name. While a slider moves nobody is asked; once it
@@ -55,6 +56,7 @@ def build(endpoints: Endpoints, question: Question, tab: gradio.Tab) -> None:
     reset = gradio.Button("Reset", size="sm", elem_id="reset")
 
     reset.click(None, None, question.edits, js=f"() => ({json.dumps(Edits().values())})")
+    limit: dict[str, Any] = {"concurrency_id": "edits", "concurrency_limit": EDITS_AT_ONCE}
     # One event for all, so that of two views the later one stays.
     gradio.on(
         [tab.select, *question.changes],
@@ -63,9 +65,10 @@ def build(endpoints: Endpoints, question: Question, tab: gradio.Tab) -> None:
         view,
         js=IF_SEEN,
         trigger_mode="always_last",
-        **QUICK,
+        show_progress="hidden",
+        api_visibility="private",
+        **limit,
     )
 
-    limit = {"concurrency_id": "edits", "concurrency_limit": EDITS_AT_ONCE}
     gradio.api(edit.transform, api_name="transform", **limit)
     gradio.api(edit.histogram, api_name="histogram", **limit)

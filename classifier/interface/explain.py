@@ -8,7 +8,7 @@ from classifier import markup
 from classifier.endpoints import Endpoints
 from classifier.endpoints.explain import Explain
 from classifier.interface.answer import DISABLE, ENABLE
-from classifier.interface.question import Question, at_end
+from classifier.interface.question import FETCH, Question, at_end
 
 INVITATION = "Press Explain to see where the model looked for each of its five labels."
 SCRIPT = """
@@ -37,9 +37,7 @@ def build(endpoints: Endpoints, question: Question, concurrency: int) -> None:
         question.model,
         question.facts,
         show_progress_on=view,
-        concurrency_id="fetch",
-        concurrency_limit=None,
-        api_visibility="private",
+        **FETCH,
     )
     limit = {"concurrency_id": "inference", "concurrency_limit": concurrency}
     done = ready.success(

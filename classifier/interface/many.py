@@ -8,7 +8,7 @@ from classifier.endpoints import Endpoints
 from classifier.endpoints.aside import Aside
 from classifier.endpoints.many import Many
 from classifier.interface.answer import DISABLE, ENABLE
-from classifier.interface.question import Question, at_end
+from classifier.interface.question import FETCH, Question, at_end
 from classifier.markup import many as markup
 
 SCRIPT = Path(__file__).with_name("many.js")
@@ -41,9 +41,7 @@ def build(endpoints: Endpoints, aside: Aside, question: Question) -> None:
         question.model,
         question.facts,
         show_progress_on=pile,
-        concurrency_id="fetch",
-        concurrency_limit=None,
-        api_visibility="private",
+        **FETCH,
     )
     done = ready.success(
         many.lines,

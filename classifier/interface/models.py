@@ -8,7 +8,7 @@ from classifier.endpoints import Endpoints
 from classifier.endpoints.aside import Aside
 from classifier.endpoints.models import Models
 from classifier.interface.answer import DISABLE, ENABLE
-from classifier.interface.question import QUICK, Question, at_end
+from classifier.interface.question import FETCH, QUICK, Question, at_end
 
 SCRIPT = Path(__file__).with_name("models.js")
 
@@ -39,14 +39,7 @@ def build(endpoints: Endpoints, aside: Aside, question: Question, tab: gradio.Ta
         api_visibility="private",
     )
     table.input(None, None, stop, js=ENABLE)
-    fetched = table.input(
-        models.fetch,
-        table,
-        table,
-        concurrency_id="fetch",
-        concurrency_limit=None,
-        api_visibility="private",
-    )
+    fetched = table.input(models.fetch, table, table, **FETCH)
     for end in (*at_end(measured), *at_end(fetched)):
         end(None, None, stop, js=DISABLE)
     # The line at the left may be about the model that is here now.

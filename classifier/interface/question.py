@@ -9,12 +9,18 @@ from classifier.interface.picture import Picture
 
 # For what is answered at once: it takes no place in the queue and shows no progress.
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-# For what may take a moment or go wrong, and holds up no one: of what takes no place in the
-# queue the browser does not tell the error.
+# For what may take a moment or go wrong, and runs no model: of what takes no place in the
+# queue the browser does not tell the error. All that runs at once, whatever it is, has to fit
+# into `server.JOBS_AT_ONCE`: else those who look on would leave no room for what they look at.
 ASIDE: dict[str, Any] = {
     "concurrency_id": "aside",
-    "concurrency_limit": None,
+    "concurrency_limit": 120,
     "show_progress": "hidden",
+    "api_visibility": "private",
+}
+FETCH: dict[str, Any] = {
+    "concurrency_id": "fetch",
+    "concurrency_limit": 20,
     "api_visibility": "private",
 }
 
