@@ -22,13 +22,13 @@ class Deposit:
         self._sizes: dict[str, int] = {}
 
     def open(self, tickets: Iterable[str]) -> None:
-        """Keeps the pictures of these jobs and removes those of all others."""
+        """Keeps the pictures of these jobs and removes those that an earlier server left."""
         self._folder.mkdir(parents=True, exist_ok=True)
         kept = set(tickets)
-        for file in self._folder.iterdir():
+        for file in list(self._folder.iterdir()):
             if file.name in kept:
                 self._sizes[file.name] = file.stat().st_size
-            else:
+            elif file.name not in self._sizes:
                 file.unlink(missing_ok=True)
 
     def path(self, ticket: str) -> Path:
@@ -46,6 +46,7 @@ class Deposit:
     def put(self, ticket: str, content: BinaryIO) -> None:
         """Writes a job's picture; it is on the disk when this returns. Raises OSError."""
         content.seek(0)
+        self._folder.mkdir(parents=True, exist_ok=True)
         with self.path(ticket).open("wb") as file:
             shutil.copyfileobj(content, file)
             file.flush()

@@ -3,6 +3,7 @@
 import asyncio
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import gradio
@@ -11,8 +12,9 @@ from classifier import markup
 from classifier.edits import Edits
 from classifier.endpoints import Endpoints
 from classifier.endpoints.core import Source, told_along
-from classifier.record import Job
-from classifier.tickets import State, Tickets
+from classifier.errors import BusyError, ClassifierError
+from classifier.jobs import State
+from classifier.tickets import Tickets
 
 LOOK_SECONDS = 1.0  # how often the place in line is looked at
 GONE = "This answer is here no more: answers are kept for a while, and then forgotten."
@@ -34,17 +36,22 @@ class Desk:
         """Puts a job and shows it until it has ended; with each look its ticket."""
         source = await self._endpoints.asked(image, own, edits)
         in_gallery = image is not None
-        job = await self._put(source, model, in_gallery)
-        edited = self._endpoints.kept(source) if source.edits else None
-        ticket = job.id if self._tickets.lasts(job.id) else ""
+        putting = asyncio.ensure_future(self._put(source, model, in_gallery))
         try:
-            async for state in self._states(job.id):
+            put = await asyncio.shield(putting)
+            edited = self._kept(source)
+            ticket = put.job.id if put.lasts else ""
+            async for state in self._states(put.job.id):
                 yield self._show(state, ticket, in_gallery, source.edits, edited), ticket
                 if state.job.status == "failed":
                     raise gradio.Error(state.job.error or "", print_exception=False)
-        except asyncio.CancelledError:
-            await self._tickets.cancel(job.id)
-            raise
+        finally:
+            # Gradio cancels the task of one who cancels, wherever it is at the moment; of one
+            # who goes away it only closes the generator.
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                with suppress(ClassifierError):
+                    await self._tickets.cancel((await putting).job.id)
 
     @told_along
     async def reopen(self, ticket: str) -> AsyncGenerator[str]:
@@ -67,7 +74,13 @@ class Desk:
             last = state
             await self._tickets.wait(ticket, LOOK_SECONDS)
 
-    async def _put(self, source: Source, model: str, in_gallery: bool) -> Job:
+    def _kept(self, source: Source) -> Path | None:
+        """The file of an edited picture; without room for it, it cannot be taken away."""
+        with suppress(BusyError):
+            return self._endpoints.kept(source) if source.edits else None
+        return None
+
+    async def _put(self, source: Source, model: str, in_gallery: bool) -> State:
         if in_gallery and not source.edits:
             return await self._tickets.put(model, source.name, must_last=False)
         content = source.content

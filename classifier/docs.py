@@ -94,7 +94,7 @@ class Example:
             if not (self._ticket and await self._tickets.state(self._ticket)):
                 if not chosen or not images:
                     return ""
-                self._ticket = (await self._tickets.put(chosen, images[0])).id
+                self._ticket = (await self._tickets.put(chosen, images[0])).job.id
         except ClassifierError:
             return ""
         return self._ticket

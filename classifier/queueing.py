@@ -32,6 +32,7 @@ SWEEP_EVERY = 100  # events
 MEASURED = 20  # jobs that tell how fast the queue moves
 LONGEST_SESSION = 64  # characters of a name that the caller chooses
 MOST_UNREAD = 500  # jobs of one session that run, wait or were not read
+MOST_SECONDS = 60  # to wait, however long nobody came
 SOME_SECONDS = 5  # to wait where nothing was measured yet
 LOGIN_CHECK = "/gradio_api/login_check"
 USER = "/gradio_api/user"
@@ -74,7 +75,7 @@ class Queue(gradio.queueing.Queue):
         if len(self.ends) < 2:
             return SOME_SECONDS
         pace = (time.monotonic() - self.ends[0]) / len(self.ends)
-        return max(1, math.ceil(pace))
+        return min(max(1, math.ceil(pace)), MOST_SECONDS)
 
     async def process_events(self, events: list[Event], *values: Any) -> None:
         """Gradio's own; then those are measured that ran a model."""

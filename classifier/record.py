@@ -109,10 +109,15 @@ class Record:
         self._writing.close()
         self._lock.release()
 
-    def add(self, job: Job, key: str | None = None) -> "Future[Job]":
-        """Takes a job in; if there is one with that key, gives that one instead."""
+    def add(self, job: Job, key: str | None = None, before: float = 0.0) -> "Future[Job]":
+        """Takes a job in; if there is one with that key, gives that one instead.
+
+        Unless that one ended before a time: then it is forgotten.
+        """
 
         def run(connection: sqlite3.Connection) -> Job:
+            if key is not None:
+                _run(connection, "DELETE FROM jobs WHERE key = ? AND finished < ?", key, before)
             values = (*_row(job), key)
             added = connection.execute(
                 f"INSERT INTO jobs ({COLUMNS}, key) VALUES ({', '.join('?' * len(values))}) "
@@ -156,34 +161,41 @@ class Record:
         finished: float,
         answer: Prediction | None = None,
         error: str | None = None,
-    ) -> "Future[None]":
-        """Ends a job, unless it has ended."""
+    ) -> "Future[bool]":
+        """Ends a job, unless it has ended; whether it was this that ended it."""
         text = json.dumps(asdict(answer)) if answer else None
-        return self._change(
-            lambda connection: _run(
-                connection,
-                "UPDATE jobs SET status = ?, finished = ?, answer = ?, error = ? "
-                "WHERE id = ? AND finished IS NULL",
-                status,
-                finished,
-                text,
-                error,
-                id,
-            )
-        )
-
-    def expire(self, before: float, most: int) -> "Future[int]":
-        """Forgets up to so many of the jobs that ended before a time; how many it forgot."""
         return self._change(
             lambda connection: (
                 connection.execute(
-                    "DELETE FROM jobs WHERE number IN "
-                    "(SELECT number FROM jobs WHERE finished < ? LIMIT ?)",
-                    (before, most),
+                    "UPDATE jobs SET status = ?, finished = ?, answer = ?, error = ? "
+                    "WHERE id = ? AND finished IS NULL",
+                    (status, finished, text, error, id),
                 ).rowcount
-            ),
-            durable=False,
+                == 1
+            )
         )
+
+    def expire(self, before: float, kept: int, most: int) -> "Future[int]":
+        """Forgets some of the jobs that ended; how many it forgot, up to about `most`.
+
+        Those that ended before a time, and those that came before the last `kept`.
+        """
+
+        def run(connection: sqlite3.Connection) -> int:
+            old = connection.execute(
+                "DELETE FROM jobs WHERE number IN "
+                "(SELECT number FROM jobs WHERE finished < ? LIMIT ?)",
+                (before, most),
+            )
+            early = connection.execute(
+                "DELETE FROM jobs WHERE number IN "
+                "(SELECT number FROM jobs WHERE number <= (SELECT MAX(number) FROM jobs) - ? "
+                "AND finished IS NOT NULL ORDER BY number LIMIT ?)",
+                (kept, most),
+            )
+            return old.rowcount + early.rowcount
+
+        return self._change(run, durable=False)
 
     def probe(self, time: float) -> "Future[None]":
         """Writes a few bytes, to see that the disk takes them."""

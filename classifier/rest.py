@@ -22,8 +22,9 @@ from classifier.errors import (
     UnknownNameError,
 )
 from classifier.forms import Forms
+from classifier.jobs import State
 from classifier.record import Status
-from classifier.tickets import State, Tickets
+from classifier.tickets import Tickets
 
 LONGEST_WAIT = 30.0  # seconds
 MOST_LISTED = 100
@@ -164,7 +165,8 @@ def router(tickets: Tickets) -> APIRouter:
         the connection or the server.
         """
         async with forms.read(request) as asked:
-            job = await tickets.put(asked.model, asked.image, asked.picture, idempotency_key)
+            put = await tickets.put(asked.model, asked.image, asked.picture, idempotency_key)
+        job = put.job
         url = f"{root(request, '/classifications')}/classifications/{job.id}"
         content = {"job_id": job.id, "task_status": job.status, "status_url": url}
         return JSONResponse(content, 202, {"Location": url})

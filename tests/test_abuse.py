@@ -198,7 +198,13 @@ def test_no_picture_is_taken_without_room_for_it(path: str, room: bool, status: 
 
 @pytest.fixture
 def page(tmp_path: Path) -> Any:
-    return serving.create(Settings.from_environment({"CLASSIFIER_CACHE": str(tmp_path)}))
+    async def made() -> Any:  # where an event loop runs, as Gradio likes it
+        page = serving.create(Settings.from_environment({"CLASSIFIER_CACHE": str(tmp_path)}))
+        page.queue(api_open=False)
+        page.tickets.join(page)
+        return page
+
+    return run(made())
 
 
 def test_all_that_may_run_at_once_has_room(page: Any) -> None:
@@ -214,8 +220,6 @@ def test_all_that_may_run_at_once_has_room(page: Any) -> None:
 
 
 def test_a_question_that_is_refused_leaves_no_picture(page: Any, tmp_path: Path) -> None:
-    page.queue(api_open=False)
-    page.tickets.join(page)
     page.tickets.refuse()
     desk = Desk(page.tickets.endpoints, page.tickets)
 

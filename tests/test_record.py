@@ -99,11 +99,40 @@ def test_expiry_forgets_what_ended_before_and_nothing_else(record: Record) -> No
     for number in range(15):
         record.end(f"{number}", "finished", 1000.0 + number, ANSWER).result()
 
-    assert record.expire(1010.0, 4).result() == 4
-    assert record.expire(1010.0, 100).result() == 6
-    assert record.expire(1010.0, 100).result() == 0
+    assert record.expire(1010.0, 20, 4).result() == 4
+    assert record.expire(1010.0, 20, 100).result() == 6
+    assert record.expire(1010.0, 20, 100).result() == 0
     left = [number for number in range(20) if record.find(f"{number}").result()]
     assert left == list(range(10, 20))
+
+
+def test_of_too_many_those_that_ended_go_and_those_that_wait_stay(record: Record) -> None:
+    for number in range(20):
+        record.add(job(f"{number}")).result()
+    for number in range(4, 20):
+        record.end(f"{number}", "finished", 1000.0, ANSWER).result()
+
+    assert record.expire(0.0, 10, 4).result() == 4
+    assert record.expire(0.0, 10, 100).result() == 2
+    left = [number for number in range(20) if record.find(f"{number}").result()]
+    assert left == [*range(4), *range(10, 20)]
+
+
+def test_a_key_is_free_again_when_its_job_has_expired(record: Record) -> None:
+    record.add(job("one"), "key").result()
+    record.end("one", "finished", 1000.0, ANSWER).result()
+
+    assert record.add(job("two"), "key", before=1000.0).result().id == "one"
+    assert record.add(job("two"), "key", before=1000.1).result().id == "two"
+    assert record.find("one").result() is None
+
+
+def test_a_job_ends_once_and_whoever_ended_it_is_told(record: Record) -> None:
+    record.add(job("one")).result()
+
+    assert record.end("one", "canceled", 1000.0).result()
+    assert not record.end("one", "finished", 1001.0, ANSWER).result()
+    assert record.find("one").result() == replace(job("one"), status="canceled", finished=1000.0)
 
 
 @pytest.mark.parametrize(

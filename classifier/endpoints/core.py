@@ -4,7 +4,6 @@ import asyncio
 import inspect
 import io
 import logging
-from collections import OrderedDict
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -32,6 +31,7 @@ from classifier.edits import LONGEST, Edits, fit
 from classifier.engine import Engine
 from classifier.errors import BusyError, ClassifierError, PictureError
 from classifier.markup.downloads import downloads
+from classifier.memory import Memory
 from classifier.predict import Classifier, Prediction, PredictionRecord
 from classifier.progress import terminal
 from classifier.uploads import PREVIEW, Uploads, name_of
@@ -201,7 +201,7 @@ class Endpoints:
         """
         if self.delay_seconds:
             return ask
-        answers: OrderedDict[Hashable, Any] = OrderedDict()
+        answers: Memory[Hashable, Any] = Memory(REMEMBERED)
 
         @wraps(ask)
         async def asked(*values: Any) -> Any:
@@ -209,16 +209,11 @@ class Endpoints:
             answer = await ask(*values)
             if question:
                 answers[question] = answer
-                if len(answers) > REMEMBERED:
-                    answers.popitem(last=False)
             return answer
 
         def recall(*values: Any) -> Any:
             known = len(values) == len(inspect.signature(ask).parameters)
-            question = self._question(*values) if known else None
-            if question in answers:
-                answers.move_to_end(question)
-            return answers.get(question)
+            return answers.recall(self._question(*values)) if known else None
 
         asked.recall = recall  # type: ignore[attr-defined]
         return cast(Ask, asked)
