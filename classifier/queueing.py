@@ -210,7 +210,8 @@ class Sessions(StateHolder):
 def hasten(app: App) -> None:
     """The routes of jobs, looked at before Gradio's eighty others, and without a thread.
 
-    Whoever asks is checked by Gradio's own function, which is not worth a thread for itself.
+    Whoever asks is checked by Gradio's own function, which is not worth a thread for itself,
+    and not at all where Gradio asks nobody who they are.
     """
     included = next(route for route in app.router.routes if hasattr(route, "original_router"))
     routes = [route for route in included.original_router.routes if isinstance(route, APIRoute)]
@@ -220,12 +221,13 @@ def hasten(app: App) -> None:
     async def check(user: str | None = Depends(who)) -> None:
         allow(user)
 
+    guarded = app.auth is not None or app.auth_dependency is not None
     app.router.routes[:0] = [
         APIRoute(
             route.path,
             route.endpoint,
             methods=route.methods,
-            dependencies=[Depends(check)],
+            dependencies=[Depends(check)] if guarded else [],
             include_in_schema=False,
         )
         for route in routes

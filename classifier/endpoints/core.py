@@ -202,6 +202,8 @@ class Endpoints:
         if self.delay_seconds:
             return ask
         answers: Memory[Hashable, Any] = Memory(REMEMBERED)
+        # Found once: Gradio looks for it at every call.
+        signature = inspect.signature(ask)
 
         @wraps(ask)
         async def asked(*values: Any) -> Any:
@@ -212,9 +214,10 @@ class Endpoints:
             return answer
 
         def recall(*values: Any) -> Any:
-            known = len(values) == len(inspect.signature(ask).parameters)
+            known = len(values) == len(signature.parameters)
             return answers.recall(self._question(*values)) if known else None
 
+        asked.__signature__ = signature  # type: ignore[attr-defined]
         asked.recall = recall  # type: ignore[attr-defined]
         return cast(Ask, asked)
 
