@@ -29,7 +29,7 @@ from classifier.uploads import Uploads
 THUMBNAIL_PIXELS = 112
 # All events together that run no model, most of which wait for something. Any number but
 # Gradio's default of 40 also keeps busy handlers out of the threads that serve files.
-JOBS_AT_ONCE = 200
+JOBS_AT_ONCE = 600
 # How often those who wait hear of their place. Gradio's default tells all of them whenever
 # a job ends, at a cost that grows with the square of their number.
 STATUS_SECONDS = 1.0

@@ -14,7 +14,7 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 # into `server.JOBS_AT_ONCE`: else those who look on would leave no room for what they look at.
 ASIDE: dict[str, Any] = {
     "concurrency_id": "aside",
-    "concurrency_limit": 120,
+    "concurrency_limit": 500,
     "show_progress": "hidden",
     "api_visibility": "private",
 }
