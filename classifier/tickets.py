@@ -52,6 +52,7 @@ class Tickets:
         self._ended: Memory[str, Job] = Memory(REMEMBERED)
         self._answers: Memory[Hashable, Prediction] = Memory(REMEMBERED)
         self._tasks = Tasks()
+        self._accepting: dict[str, asyncio.Task[State]] = {}  # by their keys
         self._stopping = False
 
     def join(self, page: Blocks) -> None:
@@ -117,6 +118,8 @@ class Tickets:
             asked = f"{chosen.name}/{await asyncio.to_thread(digest, picture)}"
         if key is not None and (known := await self._ledger.find_key(key)):
             return State(_same(known, asked, key))
+        if key is not None and (first := self._accepting.get(key)):
+            return State(_same((await asyncio.shield(first)).job, asked, key))
 
         job = Job(
             id=secrets.token_urlsafe(16),
@@ -129,8 +132,11 @@ class Tickets:
         if answer := self._answers.recall(question):
             job = replace(job, status="finished", finished=time.time(), answer=answer)
         # Once it is on its way to the disk, nobody who turns away leaves it half accepted.
-        accepting = self._accept(Live(job, question), picture, key, must_last)
-        return await asyncio.shield(self._tasks.spawn(accepting))
+        accepting = self._tasks.spawn(self._accept(Live(job, question), picture, key, must_last))
+        if key is not None:
+            self._accepting[key] = accepting
+            accepting.add_done_callback(lambda _: self._accepting.pop(key))
+        return await asyncio.shield(accepting)
 
     async def _accept(
         self, live: Live, picture: BinaryIO | None, key: str | None, must_last: bool

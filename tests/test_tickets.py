@@ -12,7 +12,7 @@ import pytest
 
 from classifier import ledger, server
 from classifier.desk import Desk
-from classifier.errors import BusyError, RecordError, RecordHeldError
+from classifier.errors import BusyError, InputError, RecordError, RecordHeldError
 from classifier.predict import Guess, Prediction
 from classifier.record import Record
 from classifier.settings import Settings
@@ -112,6 +112,22 @@ def test_jobs_for_one_model_begin_in_their_order_once_it_is_here(tmp_path: Path)
             assert order == jobs
 
     run(work())
+
+
+def test_a_key_sent_often_at_once_takes_one_place(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with opened(tmp_path) as tickets:
+            puts = [tickets.put("tiny", PICTURE.name, key="key") for _ in range(20)]
+            states = await asyncio.gather(*puts)
+            assert len({state.job.id for state in states}) == 1
+            with pytest.raises(InputError, match="was for another question"):
+                await asyncio.gather(
+                    tickets.put("tiny", PICTURE.name, key="other"),
+                    tickets.put("tiny", "teapot.jpg", key="other"),
+                )
+
+    run(work())
+    assert len(unfinished(tmp_path)) == 2
 
 
 def test_a_cancel_that_cannot_be_written_costs_no_job(tmp_path: Path) -> None:
