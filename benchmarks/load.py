@@ -85,7 +85,11 @@ async def load(
             start = time.perf_counter()
             if start > begin + seconds:
                 return
-            await ask(session, address, picture, model)
+            try:
+                await ask(session, address, picture, model)
+            except aiohttp.ClientConnectionError:
+                # Servers close what was idle for seconds, which it was if the machine stood.
+                await ask(session, address, picture, model)
             times.append(time.perf_counter() - start)
 
     timeout = aiohttp.ClientTimeout(total=600)
