@@ -15,6 +15,7 @@ from pathlib import Path
 from benchmarks.material import MODELS
 
 START_SECONDS = 120
+SETTLE_SECONDS = 4  # in which Gradio looks whether it can be reached, and gives up if it is held
 QUEUE_SIZE = 1000  # so that nobody is refused
 
 
@@ -130,6 +131,7 @@ def _wait_for(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     while time.monotonic() < end and process.poll() is None:
         with socket.socket() as tried:
             if tried.connect_ex(("127.0.0.1", port)) == 0:
+                time.sleep(SETTLE_SECONDS)
                 return
         time.sleep(0.2)
     raise RuntimeError(f"A contender did not start:\n{log.read_text()}")
