@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from classifier.errors import BusyError, ClassifierError, RecordError
 from classifier.predict import Prediction
 from classifier.record import Job, Record, Status
 from classifier.tasks import Tasks
-
-Value = TypeVar("Value")
 
 RETRY_SECONDS = 1.0
 EXPIRY_SECONDS = 60.0

@@ -11,6 +11,7 @@ import gradio
 import pytest
 
 from classifier import ledger, server
+from classifier.deposit import Deposit
 from classifier.desk import Desk
 from classifier.errors import BusyError, InputError, RecordError, RecordHeldError
 from classifier.predict import Guess, Prediction
@@ -236,6 +237,33 @@ def test_a_record_that_cannot_be_had_is_tried_again(
                 await tickets.put("tiny", PICTURE.name)
             async with asyncio.timeout(SOON):
                 while left or not tickets._ledger._record:
+                    await asyncio.sleep(0.01)
+            assert (await tickets.put("tiny", PICTURE.name)).lasts
+
+    run(work())
+
+
+def test_a_folder_of_pictures_that_cannot_be_read_holds_the_record_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "RETRY_SECONDS", 0.01)
+    left = [OSError("no such device")]
+    opens = Deposit.open
+
+    def fail(self: Deposit, jobs: Any) -> None:
+        if left:
+            raise left.pop()
+        opens(self, jobs)
+
+    monkeypatch.setattr(Deposit, "open", fail)
+
+    async def work() -> None:
+        async with opened(tmp_path) as tickets:
+            with pytest.raises(RecordError, match="no such device"):
+                await tickets.put("tiny", PICTURE.name)
+            # Closed in between, it can be opened again, though by one server at a time.
+            async with asyncio.timeout(SOON):
+                while not tickets._ledger._record:
                     await asyncio.sleep(0.01)
             assert (await tickets.put("tiny", PICTURE.name)).lasts
 
