@@ -4,13 +4,14 @@ import os
 import sys
 
 from classifier import ClassifierError, Settings
-from classifier.server import create, launch
+from classifier.server.app import App
 
 try:
-    settings = Settings.from_environment(os.environ)
-    demo = create(settings)
+    app = App(Settings.from_environment(os.environ))
 except ClassifierError as error:
     sys.exit(str(error))
 
+demo = app.page
+
 if __name__ == "__main__":
-    launch(demo, settings)
+    app.launch()

@@ -1,16 +1,13 @@
-"""The app against what people would otherwise pick: `make bench`.
+"""Compares the app with its alternatives: `make bench`.
 
-All contenders for a model are started, all but the one that is measured are held (SIGSTOP),
-and they take turns, round after round. Every picture is a new one, so that no memory of
-answers helps, except in the row that says so.
+For each model, all contenders are started and then measured in turn, round after round. All but
+the measured one are paused (SIGSTOP). Every request uses a new picture, so that cached results
+do not help. The only exception is the row about a repeated request.
 """
 
-import argparse
 import json
 import platform
-import shutil
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -19,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plot
 import numpy
 from tqdm import tqdm
 
 from benchmarks import engine, material, peak, start
+from benchmarks.arguments import output_folder, positive, require_program
+from benchmarks.checks import Parser, require_linux, require_packages
 from benchmarks.material import MODELS
 from benchmarks.serving import Server, redis_server, serving
 from classifier.settings import processors
@@ -32,9 +30,9 @@ FOLDER = Path(__file__).parent
 PICTURES = 2000
 CLIENTS = 16
 CROWD = 500
-COURSE_ROUNDS = 3  # of a minute and a half
+COURSE_ROUNDS = 3  # each takes a minute and a half
 MANY = 10_000
-END = 500  # jobs at either end of many
+END = 500  # jobs that are compared at the start and at the end of MANY
 APP, STOCK, LITSERVE, COURSE, ENGINE = (
     "the app",
     "stock `gr.Interface`",
@@ -48,7 +46,10 @@ STARTS = (FIRST, IMPORTS) = ("to the first answer", "importing")
 
 
 def contenders(stack: ExitStack, model: str, folder: Path) -> dict[str, Server]:
-    """Those that serve a model, started and held. The course's is so slow that one must do."""
+    """Starts and pauses the servers of a model, and returns them by name.
+
+    The course's pipeline is so slow that it is measured with one model only.
+    """
     weights = str(folder)
     plans = {
         APP: ("gradio", "ours", [weights]),
@@ -58,8 +59,6 @@ def contenders(stack: ExitStack, model: str, folder: Path) -> dict[str, Server]:
     if model == "tiny":
         plans[NOTHING] = ("gradio", "stock", [weights, "nothing"])
     if model == "resnet18":
-        if not shutil.which("redis-server"):
-            sys.exit("The course's pipeline needs redis-server: apt-get install redis-server")
         redis = str(stack.enter_context(redis_server(folder)))
         plans[COURSE] = ("course", "course", [weights, "{port}", redis])
     servers = {}
@@ -71,7 +70,7 @@ def contenders(stack: ExitStack, model: str, folder: Path) -> dict[str, Server]:
 
 @dataclass(frozen=True)
 class Run:
-    """One way to be asked."""
+    """One measurement: a contender, its model and how clients send requests."""
 
     model: str
     contender: str
@@ -81,10 +80,12 @@ class Run:
 
 @dataclass
 class Results:
-    """`rates` are answers a second, one for each round; `seconds` those of starts.
+    """The measurements.
 
-    `peak` and `operations` are in 10⁹ operations, a second and a picture; `lasting` are the
-    rates at both ends of many jobs, and the memory (10⁶ bytes) held after each.
+    `rates` are responses per second, one value for each round. `seconds` are the durations of
+    starts. `peak` is in 10⁹ operations per second, `operations` in 10⁹ operations per picture.
+    `lasting` holds the rates of the first and the last of many jobs, each with the memory
+    (10⁶ bytes) in use afterwards.
     """
 
     rates: dict[Run, list[float]] = field(default_factory=dict)
@@ -94,13 +95,13 @@ class Results:
     lasting: list[tuple[float, float]] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
-        """All of it as JSON."""
+        """Returns all measurements as values that JSON can represent."""
         rates = [vars(run) | {"rates": rates} for run, rates in self.rates.items()]
         return vars(self) | {"rates": rates}
 
 
 def measure(rounds: int, seconds: float, save: Callable[[Results], None]) -> Results:
-    """Every contender with every model, in turn; saves what there is after each model."""
+    """Measures every contender with every model, and saves the results after each model."""
     results = Results()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -150,9 +151,9 @@ def _ask(server: Server, run: Run, names: Sequence[str], seconds: float) -> floa
     names = names[:1] if run.repeated else names
     server.go_on()
     try:
-        if run.contender != COURSE:  # whose every job begins with nothing
-            server.ask(named, names, 2, jobs=4)  # loaded, and warm
-        if run.clients > CLIENTS:  # until all have been answered
+        if run.contender != COURSE:  # it starts a new process for every job, so it stays cold
+            server.ask(named, names, 2, jobs=4)  # load the model and warm up
+        if run.clients > CLIENTS:  # measure until every client has its responses
             return server.ask(named, names, run.clients, jobs=2 * run.clients)
         return server.ask(named, names, run.clients, seconds=seconds)
     finally:
@@ -160,7 +161,7 @@ def _ask(server: Server, run: Run, names: Sequence[str], seconds: float) -> floa
 
 
 def _last(server: Server, names: Sequence[str]) -> list[tuple[float, float]]:
-    """The rate of the first and of the last of many jobs, and the memory held after each."""
+    """Returns the rates of the first and the last of many jobs, each with the memory after it."""
     server.go_on()
     try:
         found = []
@@ -173,19 +174,22 @@ def _last(server: Server, names: Sequence[str]) -> list[tuple[float, float]]:
 
 
 def table(results: Results) -> str:
-    """Markdown: medians, with the lowest and the highest round."""
+    """Returns Markdown tables of medians, with the lowest and the highest round."""
     rates = results.rates
     peak_rate = statistics.median(results.peak)
-    lines = _head(f"answers a second, {CLIENTS} clients", MODELS)
+    lines = _head(f"responses per second, {CLIENTS} clients", MODELS)
     for contender in CONTENDERS:
         cells = [_cell(rates.get(Run(model, contender))) for model in MODELS]
         lines.append(_row(contender, cells))
-    lines += _head("the app against", MODELS)
+    lines += _head("the app compared with", MODELS)
     for contender in CONTENDERS[1:]:
         pairs = [(rates[Run(model, APP)], rates.get(Run(model, contender))) for model in MODELS]
         lines.append(_row(contender, [f"{_ratio(a, b):.2f}×" if b else "" for a, b in pairs]))
     lit = [_ratio(rates[Run(model, APP)], rates[Run(model, LITSERVE)]) for model in MODELS]
-    lines += ["", f"Against LitServe {statistics.geometric_mean(lit):.2f}×, the geometric mean."]
+    lines += [
+        "",
+        f"Compared with LitServe: {statistics.geometric_mean(lit):.2f}× (geometric mean).",
+    ]
     lines += _head("share of the processor's peak", MODELS)
     for contender in (APP, ENGINE):
         shares = [
@@ -193,7 +197,7 @@ def table(results: Results) -> str:
             for model in MODELS
         ]
         lines.append(_row(contender, [f"{share:.0%}" for share in shares]))
-    lines += _head("one client, milliseconds an answer", MODELS)
+    lines += _head("one client, milliseconds per response", MODELS)
     nothing = rates[Run("tiny", NOTHING, 1)]
     for contender in (APP, ENGINE):
         cells = [f"{_milliseconds(rates[Run(model, contender, 1)]):.1f}" for model in MODELS]
@@ -203,25 +207,31 @@ def table(results: Results) -> str:
         f"{_above(rates[Run(model, APP, 1)], rates[Run(model, ENGINE, 1)], nothing):.2f}×"
         for model in MODELS
     ]
-    lines.append(_row("the app above the engine, against doing nothing", cells))
+    lines.append(_row("extra time of the app over the engine, relative to doing nothing", cells))
 
-    lines += _head("`tiny`", ["answers a second", "against"])
+    lines += _head("`tiny`", ["responses per second", "ratio"])
     app, crowd = rates[Run("tiny", APP)], rates[Run("tiny", APP, CROWD)]
     repeated, idle = rates[Run("tiny", APP, repeated=True)], rates[Run("tiny", NOTHING)]
     (first, before), (last, after) = results.lasting
     lines += [
         _row(f"{NOTHING}, {CLIENTS} clients", [_cell(idle), ""]),
-        _row("one question repeated", [_cell(repeated), f"{_ratio(repeated, idle):.2f}×"]),
-        _row(f"{CROWD} clients", [_cell(crowd), f"{_ratio(crowd, app):.2f}× of {CLIENTS}"]),
-        _row(f"the last {END} of {MANY:,}", [f"{last:.1f}", f"{last / first:.2f}× of the first"]),
+        _row(
+            "one repeated request",
+            [_cell(repeated), f"{_ratio(repeated, idle):.2f}× of doing nothing"],
+        ),
+        _row(f"{CROWD} clients", [_cell(crowd), f"{_ratio(crowd, app):.2f}× of {CLIENTS} clients"]),
+        _row(
+            f"the last {END} of {MANY:,} jobs",
+            [f"{last:.1f}", f"{last / first:.2f}× of the first {END}"],
+        ),
     ]
     starts = [results.seconds[what] for what in STARTS]
     lines += [
         "",
-        f"Memory grew by {after - before:.0f} MB between the first {END} jobs and the last.",
-        f"From the start to the first answer {_cell(starts[0])} s, {_ratio(*starts):.2f}× of "
-        f"importing gradio and torch, {_cell(starts[1])} s.",
-        f"The peak is {peak_rate:.0f} · 10⁹ operations a second, of a matrix product.",
+        f"Memory use grew by {after - before:.0f} MB from the first {END} jobs to the last {END}.",
+        f"The first response comes {_cell(starts[0])} s after the start. This is "
+        f"{_ratio(*starts):.2f}× the time to import gradio and torch, {_cell(starts[1])} s.",
+        f"The peak is {peak_rate:.0f} · 10⁹ operations per second, measured with a matrix product.",
     ]
     return "\n".join(lines).strip()
 
@@ -239,7 +249,7 @@ def _milliseconds(rates: list[float]) -> float:
 
 
 def _above(app: list[float], engine: list[float], nothing: list[float]) -> float:
-    """What the app takes longer than the engine, against what doing nothing takes."""
+    """Returns the app's extra time over the engine, as a ratio to the time of doing nothing."""
     rounds = zip(app, engine, nothing, strict=True)
     return statistics.median((1 / a - 1 / e) * n for a, e, n in rounds)
 
@@ -251,15 +261,19 @@ def _cell(rates: list[float] | None) -> str:
 
 
 def _ratio(ours: list[float], other: list[float]) -> float:
-    """The median of the ratios of each round: what slows the machine slows both.
+    """Returns the median of the ratios of the rounds.
 
-    One of them may have had fewer rounds.
+    Ratios of single rounds are robust, because a slow machine slows both contenders.
+    One of them may have fewer rounds.
     """
     return statistics.median(a / b for a, b in zip(ours, other, strict=False))
 
 
 def draw(results: Results, file: Path) -> None:
-    """Bars of the medians on a logarithmic scale."""
+    """Saves a bar chart of the medians on a logarithmic scale."""
+    # matplotlib is installed for this benchmark only, and `benchmarks.jobs` imports this module.
+    import matplotlib.pyplot as plot
+
     figure, axes = plot.subplots(figsize=(9, 4))
     contenders = [COURSE, STOCK, LITSERVE, APP, ENGINE]
     width = 0.8 / len(contenders)
@@ -268,7 +282,7 @@ def draw(results: Results, file: Path) -> None:
         at = numpy.arange(len(MODELS)) + (place - 2) * width
         axes.bar(at, [statistics.median(row) for row in rates], width, label=contender)
     axes.set_yscale("log")
-    axes.set_ylabel(f"answers a second, {CLIENTS} clients")
+    axes.set_ylabel(f"responses per second, {CLIENTS} clients")
     axes.set_xticks(numpy.arange(len(MODELS)), MODELS)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -277,7 +291,7 @@ def draw(results: Results, file: Path) -> None:
 
 
 def machine() -> str:
-    """The processor, as the system calls it."""
+    """Returns the processor's name and the number of processors."""
     information = Path("/proc/cpuinfo")
     names = information.read_text().splitlines() if information.exists() else []
     model = next((line.split(":")[1].strip() for line in names if "model name" in line), "")
@@ -285,11 +299,18 @@ def machine() -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
-    parser.add_argument("--output", type=Path, default=FOLDER, help="where the results go")
+    parser = Parser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=positive(int), default=10)
+    parser.add_argument(
+        "--seconds", type=positive(float), default=2.0, help="duration of each measurement"
+    )
+    parser.add_argument(
+        "--output", type=output_folder, default=str(FOLDER), help="the folder for the results"
+    )
     chosen = parser.parse_args()
+    require_linux(parser)
+    require_packages(parser, "aiohttp", "litserve", "matplotlib", "redis", "rq")
+    require_program(parser, "redis-server", "the course's pipeline")
     begin = time.monotonic()
 
     def save(results: Results) -> None:

@@ -1,10 +1,9 @@
-"""The classifier in one process against what one would write without it.
+"""Compares the classifier in one process with plain torch code.
 
-`python -m benchmarks.engine` takes the contenders in turn, round after round, and prints
-pictures a second: medians over the rounds, and their spread.
+`python -m benchmarks.engine` measures the contenders in turn, round after round. It prints
+pictures per second: the median of the rounds, with the lowest and the highest round.
 """
 
-import argparse
 import io
 import platform
 import statistics
@@ -19,22 +18,24 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks import material
+from benchmarks.arguments import positive
+from benchmarks.checks import Parser
 from benchmarks.material import MODELS
-from classifier.catalog import Model
-from classifier.engine import Engine
-from classifier.images import Gallery
-from classifier.predict import Classifier
+from classifier.inference.classifier import Classifier
+from classifier.inference.engine import Engine
+from classifier.models.model import Model
+from classifier.models.weights import WeightsCache
+from classifier.pictures.gallery import Gallery
 from classifier.settings import processors
-from classifier.weights import Store
 
 Contender = Callable[[list[bytes]], None]
 
 
 @contextmanager
 def ours(model: Model, folder: Path) -> Iterator[Contender]:
-    """The classifier with as many jobs at once as there are processors."""
+    """Returns the classifier, which runs as many jobs in parallel as there are processors."""
     jobs = processors()
-    engine = Engine("cpu", Store(folder), folder / "onnx", threads=1, memory_mb=1000)
+    engine = Engine("cpu", WeightsCache(folder), folder / "onnx", threads=1, memory_mb=1000)
     classifier = Classifier({model.name: model}, engine, Gallery(folder), jobs, threads=1)
 
     def classify(pictures: list[bytes]) -> None:
@@ -46,7 +47,7 @@ def ours(model: Model, folder: Path) -> Iterator[Contender]:
 
 @contextmanager
 def eager(model: Model, folder: Path) -> Iterator[Contender]:
-    """torch and torchvision as their documentation shows, one picture after another."""
+    """Returns torch and torchvision as in their documentation, with one picture at a time."""
     network = material.eager(model)
     torch.set_num_threads(processors())
 
@@ -63,7 +64,7 @@ CONTENDERS = {"this classifier": ours, "eager torch": eager}
 
 
 def measure(rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
-    """Pictures a second in each round, by model and contender."""
+    """Returns the pictures per second of each round, by model and contender."""
     found: dict[tuple[str, str], list[float]] = {}
     files = material.pictures(40)
     with tempfile.TemporaryDirectory() as name:
@@ -71,7 +72,7 @@ def measure(rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
         models = [material.with_weights(name, folder) for name in MODELS]
         for number in tqdm(range(rounds), "rounds"):
             for model in models:
-                # Every other round begins with the other one.
+                # The order alternates, so that no contender always runs first.
                 for contender in list(CONTENDERS)[:: 1 if number % 2 else -1]:
                     with CONTENDERS[contender](model, folder) as classify:
                         speed = rate(classify, files, seconds)
@@ -80,7 +81,8 @@ def measure(rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
 
 
 def rate(classify: Contender, files: list[bytes], seconds: float) -> float:
-    classify(files[:4])  # loaded, and warm
+    """Returns pictures per second, measured for at least `seconds`."""
+    classify(files[:4])  # load the model and warm up
     done, begin = 0, time.perf_counter()
     while (passed := time.perf_counter() - begin) < seconds:
         classify(files)
@@ -89,7 +91,7 @@ def rate(classify: Contender, files: list[bytes], seconds: float) -> float:
 
 
 def table(found: dict[tuple[str, str], list[float]]) -> str:
-    """The table in Markdown."""
+    """Returns the table in Markdown."""
     lines = ["| model | " + " | ".join(CONTENDERS) + " | ratio |", "|---|" + "---:|" * 3]
     for model in MODELS:
         rates = [found[model, contender] for contender in CONTENDERS]
@@ -100,12 +102,14 @@ def table(found: dict[tuple[str, str], list[float]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.engine", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement, at least")
+    parser = Parser(prog="python -m benchmarks.engine", description=__doc__)
+    parser.add_argument("--rounds", type=positive(int), default=5)
+    parser.add_argument(
+        "--seconds", type=positive(float), default=5.0, help="minimum duration of each measurement"
+    )
     arguments = parser.parse_args()
     found = measure(arguments.rounds, arguments.seconds)
-    print(f"Pictures a second, {processors()} processors, {platform.machine()}:\n")
+    print(f"Pictures per second, {processors()} processors, {platform.machine()}:\n")
     print(table(found))
 
 

@@ -1,15 +1,14 @@
-"""Whether heat lies where a model looked: ways to make it, measured on `tiny`.
+"""Measures how well heatmap methods show the regions that `tiny` relies on.
 
-`python -m benchmarks.explanations` takes the photographs of a folder for which `tiny` is
-more than 30 % sure of its first label. Of the 64 × 64 pixels that it sees, the hottest fifth
-is covered with grey, and then a fifth of the same shape elsewhere: the more probability the
-label loses to the first and the less to the second, the better the heat.
+`python -m benchmarks.explanations` uses the photographs of a folder for which the top-1
+probability of `tiny` is above 30 %. It covers the hottest fifth of the 64 × 64 input pixels with
+grey, and then a fifth of the same shape elsewhere. A good heatmap costs the label much
+probability in the first case and little in the second.
 """
 
-import argparse
+import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -17,9 +16,12 @@ from torch.nn.functional import avg_pool2d, interpolate
 from tqdm import tqdm
 
 from benchmarks import material
-from classifier import catalog, images
-from classifier.explain import Evidence
-from classifier.images import Gallery
+from benchmarks.arguments import picture_folder, positive
+from benchmarks.checks import Parser
+from classifier.inference.explanation import HiResCam
+from classifier.models import bundled_model
+from classifier.pictures.decoding import decode
+from classifier.pictures.gallery import Gallery
 
 PART = 0.2
 SURE = 0.3
@@ -28,11 +30,11 @@ STEPS = 16
 PATCH, STRIDE = 16, 8
 
 Method = Callable[[nn.Module, Tensor, int], Tensor]
-"""Heat (side, side) for a label of a picture (3, height, width)."""
+"""Returns a heatmap (side, side) for a label of a picture (3, height, width)."""
 
 
 def features(network: nn.Module, picture: Tensor, label: int) -> tuple[Tensor, Tensor]:
-    """The last features of the network and the gradient of the label's score, (C, side, side)."""
+    """Returns the last features and the gradient of the label's score, both (C, side, side)."""
     seen = network.get_submodule("features")(picture[None]).detach().requires_grad_()
     pooled = network.get_submodule("pool")(seen).flatten(1)
     score = network.get_submodule("classifier")(pooled)[0, label]
@@ -40,7 +42,7 @@ def features(network: nn.Module, picture: Tensor, label: int) -> tuple[Tensor, T
 
 
 def grad_cam(network: nn.Module, picture: Tensor, label: int) -> Tensor:
-    """Selvaraju et al. (2017). Behind the last layer of `tiny` HiResCAM is the same."""
+    """Selvaraju et al. (2017). After the last layer of `tiny`, HiResCAM gives the same result."""
     seen, gradient = features(network, picture, label)
     return (seen * gradient.mean((1, 2), keepdim=True)).sum(0)
 
@@ -52,7 +54,10 @@ def layer_cam(network: nn.Module, picture: Tensor, label: int) -> Tensor:
 
 
 def integrated_gradients(network: nn.Module, picture: Tensor, label: int) -> Tensor:
-    """Sundararajan et al. (2017), from grey, and smoothed, for single pixels say little."""
+    """Sundararajan et al. (2017), starting from grey.
+
+    The result is smoothed, because single pixels say little.
+    """
     parts = (torch.arange(STEPS) + 0.5) / STEPS
     pictures = (parts[:, None, None, None] * picture).requires_grad_()
     scores = network(pictures).log_softmax(1)[:, label].sum()
@@ -62,7 +67,7 @@ def integrated_gradients(network: nn.Module, picture: Tensor, label: int) -> Ten
 
 
 def occlusion(network: nn.Module, picture: Tensor, label: int) -> Tensor:
-    """Zeiler and Fergus (2014): what it costs to cover squares, one after another."""
+    """Zeiler and Fergus (2014): covers one square after another and measures the loss."""
     size = picture.shape[1]
     starts = range(-PATCH // 2, size - PATCH // 2 + 1, STRIDE)
     masks = torch.zeros(len(starts) ** 2, size, size)
@@ -76,13 +81,13 @@ def occlusion(network: nn.Module, picture: Tensor, label: int) -> Tensor:
 
 
 def middle(network: nn.Module, picture: Tensor, label: int) -> Tensor:
-    """No method at all, but things often stand in the middle."""
+    """Always marks the middle, where objects often are: a baseline for the methods."""
     line = torch.linspace(-1, 1, picture.shape[1])
     return -(line[:, None] ** 2 + line**2)
 
 
 def fifth(heat: Tensor, size: int) -> Tensor:
-    """The hottest fifth of a picture of a size, 1 where it is, (size, size)."""
+    """Returns a mask (size, size) that is 1 in the hottest fifth of the picture."""
     smooth = interpolate(heat[None, None], (size, size), mode="bilinear").flatten()
     mask = torch.zeros(size * size)
     mask[smooth.sort(descending=True, stable=True).indices[: round(PART * len(mask))]] = 1
@@ -90,7 +95,7 @@ def fifth(heat: Tensor, size: int) -> Tensor:
 
 
 def losses(network: nn.Module, picture: Tensor, label: int, heat: Tensor) -> tuple[float, float]:
-    """What the label's probability loses to the hottest fifth, and to one elsewhere."""
+    """Returns the probability lost by covering the hottest fifth, and a fifth elsewhere."""
     size = picture.shape[1]
     mask = fifth(heat, size)
     shifts = torch.randint(size // 8, size - size // 8, (DRAWS, 2)).tolist()
@@ -102,14 +107,18 @@ def losses(network: nn.Module, picture: Tensor, label: int, heat: Tensor) -> tup
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.explanations", description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("../shared/data/photos"))
-    parser.add_argument("--every", type=int, default=1, help="one photograph of so many")
+    parser = Parser(prog="python -m benchmarks.explanations", description=__doc__)
+    parser.add_argument("folder", type=picture_folder, nargs="?", default="../shared/data/photos")
+    parser.add_argument(
+        "--every", type=positive(int), default=1, help="use one in EVERY photographs"
+    )
     arguments = parser.parse_args()
     folder = arguments.folder
-    model = catalog.bundled()
+    model = bundled_model.load()
     network = material.eager(model).requires_grad_(False)
-    evidence = Evidence(material.eager(model).requires_grad_(False), torch.zeros(1, *model.shape))
+    evidence = HiResCam(
+        material.eager(model).requires_grad_(False), torch.zeros(1, *model.input_shape)
+    )
 
     def ours(network: nn.Module, picture: Tensor, label: int) -> Tensor:
         return next(evidence(picture, [label]))[1]
@@ -126,7 +135,7 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     for name in tqdm(Gallery(folder).names()[:: arguments.every], "photographs"):
-        picture = model.preprocess(images.read(folder / name, name))
+        picture = model.preprocess(decode(folder / name, name))
         with torch.inference_mode():
             probability, label = network(picture[None]).softmax(1)[0].max(0)
         if probability < SURE:
@@ -138,7 +147,10 @@ def main() -> None:
             found[title].append(losses(network, picture, int(label), heat))
 
     count = len(found["the middle"])
-    print(f"{count} photographs\n\n| way | lost to the hottest fifth | elsewhere | more | time |")
+    if not count:
+        sys.exit(f"The top-1 probability of `tiny` is not above {SURE:.0%} for any photograph.")
+    print(f"{count} photographs\n")
+    print("| method | loss, hottest fifth | loss, elsewhere | hottest costs more | time |")
     print("|---|---:|---:|---:|---:|")
     for title, pairs in found.items():
         hottest, elsewhere = (100 * sum(column) / count for column in zip(*pairs, strict=True))

@@ -1,7 +1,8 @@
-"""The load, in a process of its own, so light that it takes little from the servers.
+"""Sends requests to a contender, in a separate process that uses little processor time.
 
-`python -m benchmarks.load KIND ADDRESS MODEL --clients 16 --seconds 5 NAME...` asks about one
-picture after another and prints a line of JSON: how many were answered, in how many seconds.
+`python -m benchmarks.load KIND ADDRESS MODEL --clients 16 --seconds 5 NAME...` classifies one
+picture after another. It prints a line of JSON with the number of responses, the seconds they
+took, and the median seconds of a response.
 """
 
 import argparse
@@ -19,7 +20,7 @@ Ask = Callable[[aiohttp.ClientSession, str, str, str], Awaitable[None]]
 
 
 async def gradio(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
-    """Puts a question to the endpoint /classify and waits for its answer."""
+    """Calls the endpoint /classify and waits for the response."""
     url = f"{address}/gradio_api/call/classify"
     async with session.post(url, json={"data": [image, model]}) as answer:
         event = (await answer.json())["event_id"]
@@ -30,13 +31,14 @@ async def gradio(session: aiohttp.ClientSession, address: str, image: str, model
 
 
 async def litserve(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
+    """Calls LitServe's endpoint and checks its response."""
     async with session.post(f"{address}/predict", json={"image": image}) as answer:
         if len((await answer.json())["predictions"]) != 5:
             raise RuntimeError(await answer.text())
 
 
 async def course(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
-    """Puts a job and asks for it until it is done, as the course's page does."""
+    """Creates a job and polls it until it is done, as the course's page does."""
     form = {"image_id": image, "model_id": model}
     async with session.post(f"{address}/classifications", data=form) as answer:
         job = (await answer.json())["job_id"]
@@ -51,7 +53,7 @@ async def course(session: aiohttp.ClientSession, address: str, image: str, model
 
 
 async def tickets(session: aiohttp.ClientSession, address: str, image: str, model: str) -> None:
-    """Puts a job for a ticket and waits with it until the job has ended."""
+    """Creates a job and waits with its job ID until it has finished."""
     form = {"image_id": image, "model_id": model}
     async with session.post(f"{address}/classifications", data=form) as answer:
         job = (await answer.json())["job_id"]
@@ -75,7 +77,10 @@ KINDS: dict[str, Ask] = {
 async def load(
     ask: Ask, address: str, model: str, names: list[str], clients: int, seconds: float, jobs: int
 ) -> dict[str, float]:
-    """Keeps so many clients busy for so long, or until so many jobs are begun."""
+    """Keeps the clients busy until the time is over or the given number of jobs has started.
+
+    Returns the number of jobs done, the seconds taken, and the median seconds of a job.
+    """
     pictures = itertools.islice(itertools.cycle(names), jobs)
     begin = time.perf_counter()
     times: list[float] = []
@@ -88,7 +93,7 @@ async def load(
             try:
                 await ask(session, address, picture, model)
             except aiohttp.ClientConnectionError:
-                # Servers close what was idle for seconds, which it was if the machine stood.
+                # Servers close idle connections, and a paused server leaves connections idle.
                 await ask(session, address, picture, model)
             times.append(time.perf_counter() - start)
 

@@ -1,4 +1,4 @@
-"""What every contender works on: the same pictures and the same weights."""
+"""The pictures and weights that all contenders share."""
 
 import io
 from dataclasses import replace
@@ -8,14 +8,16 @@ import numpy
 import torch
 from PIL import Image
 
-from classifier.catalog import BUNDLED, Model, bundled, published
+from classifier.models import bundled_model
+from classifier.models.model import Model
+from classifier.models.torchvision_models import load
 
 MODELS = ("tiny", "mobilenet_v3_large", "resnet18", "resnet50")
-SIZE = (500, 375)  # ImageNet's most frequent
+SIZE = (500, 375)  # the most frequent size in ImageNet
 
 
 def pictures(count: int) -> list[bytes]:
-    """Different photograph-like JPEG files: smooth colours under a little noise."""
+    """Returns different photograph-like JPEG files: smooth colours with a little noise."""
     generator = numpy.random.default_rng(1)
     noise = generator.normal(0, 6, (SIZE[1], SIZE[0], 3))
     made = []
@@ -30,10 +32,13 @@ def pictures(count: int) -> list[bytes]:
 
 
 def with_weights(name: str, folder: Path) -> Model:
-    """The model, with random weights if it is not the bundled one: speed is the same."""
-    if name == BUNDLED:
-        return bundled()
-    model = published(name)
+    """Returns the model. Models other than the bundled one have random weights.
+
+    Random weights are as fast as trained ones.
+    """
+    if name == bundled_model.NAME:
+        return bundled_model.load()
+    model = load(name)
     file = folder / f"{name}.pth"
     if not file.exists():
         torch.manual_seed(0)
@@ -42,7 +47,7 @@ def with_weights(name: str, folder: Path) -> Model:
 
 
 def eager(model: Model) -> torch.nn.Module:
-    """Its network as torch's documentation runs it, in evaluation mode."""
+    """Returns the model's network in evaluation mode, as torch's documentation uses it."""
     assert isinstance(model.weights, Path)
     network = model.build()
     network.load_state_dict(model.read(model.weights))

@@ -1,4 +1,4 @@
-"""How much of the processor's peak is used: the work of a model against a matrix product."""
+"""Measures the processor's peak with a matrix product, and counts a model's operations."""
 
 import time
 
@@ -6,17 +6,17 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import material
-from classifier.catalog import Model
+from classifier.models.model import Model
 from classifier.settings import processors
 
 SIDE = 2048
 
 
 def peak(seconds: float = 2.0) -> float:
-    """Operations a second (10⁹) of a large product of float32 matrices on all processors."""
+    """Returns 10⁹ operations per second of a large float32 matrix product on all processors."""
     torch.set_num_threads(processors())
     left, right = torch.randn(2, SIDE, SIDE)
-    left @ right  # warm
+    left @ right  # warm up
     done, begin = 0, time.perf_counter()
     while (passed := time.perf_counter() - begin) < seconds:
         left @ right
@@ -25,9 +25,12 @@ def peak(seconds: float = 2.0) -> float:
 
 
 def operations(model: Model) -> float:
-    """Operations (10⁹, a multiplication and an addition are two) of a network for a picture."""
+    """Returns the network's operations for a picture, in 10⁹.
+
+    A multiplication and an addition count as two operations.
+    """
     network = material.eager(model)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(torch.zeros(1, 3, model.pixels, model.pixels))
+        network(torch.zeros(1, 3, model.resize_pixels, model.resize_pixels))
     total: int = counter.get_total_flops()
     return total / 1e9

@@ -1,11 +1,11 @@
-"""What decoding to fewer pixels saves, and whether it changes an answer.
+"""Measures the time that decoding to fewer pixels saves, and whether it changes predictions.
 
-`python -m benchmarks.preprocessing` takes every photograph of a folder, enlarged four
-times to the size of a camera's, and prepares it twice: decoded in full, as torchvision
-would, and as the classifier does. `tiny`, with its real weights, then classifies both.
+`python -m benchmarks.preprocessing` enlarges every photograph of a folder four times, to the
+size of a camera's photographs. It preprocesses each one twice: fully decoded, as torchvision
+does, and decoded to fewer pixels, as the classifier does. `tiny`, with its real weights, then
+classifies both.
 """
 
-import argparse
 import io
 import time
 from pathlib import Path
@@ -14,17 +14,20 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from classifier import catalog, images
-from classifier.images import MOST_PIXELS, Gallery
-from classifier.predict import DETAIL
+from benchmarks.arguments import picture_folder
+from benchmarks.checks import Parser
+from classifier.inference.classifier import OVERSAMPLING
+from classifier.models import catalogue
+from classifier.pictures.decoding import MAX_PIXELS, decode
+from classifier.pictures.gallery import Gallery
 
 ENLARGED = 4
 MODELS = ("tiny", "resnet18", "inception_v3")
 
 
 def enlarged(path: Path) -> bytes:
-    """The photograph as a larger JPEG file."""
-    photograph = images.read(path, path.name)
+    """Returns the enlarged photograph as a JPEG file."""
+    photograph = decode(path, path.name)
     width, height = photograph.size
     file = io.BytesIO()
     photograph.resize((width * ENLARGED, height * ENLARGED), Image.Resampling.LANCZOS).save(
@@ -34,10 +37,10 @@ def enlarged(path: Path) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.preprocessing", description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("../shared/data/photos"))
+    parser = Parser(prog="python -m benchmarks.preprocessing", description=__doc__)
+    parser.add_argument("folder", type=picture_folder, nargs="?", default="../shared/data/photos")
     folder = parser.parse_args().folder
-    models = catalog.load(MODELS)
+    models = catalogue.load(MODELS)
     tiny = models["tiny"]
     assert isinstance(tiny.weights, Path)
     network = tiny.build()
@@ -52,9 +55,9 @@ def main() -> None:
         content = enlarged(folder / name)
         for model in models.values():
             prepared = []
-            for way, least in enumerate((MOST_PIXELS, DETAIL * model.pixels)):
+            for way, least in enumerate((MAX_PIXELS, OVERSAMPLING * model.resize_pixels)):
                 begin = time.perf_counter()
-                prepared.append(model.preprocess(images.read(content, name, least)))
+                prepared.append(model.preprocess(decode(content, name, least)))
                 seconds[model.name][way] += time.perf_counter() - begin
             full, fewer = prepared
             differences[model.name] += float((full - fewer).abs().mean()) / len(names)
@@ -64,14 +67,15 @@ def main() -> None:
         changed += int(answers[0].argmax() != answers[1].argmax())
         largest = max(largest, float((answers[0] - answers[1]).abs().max()))
 
-    print(f"{len(names)} photographs, decoded to at least {DETAIL} times the pixels needed\n")
-    print("| model | in full | to fewer pixels | mean difference, in deviations of ImageNet |")
+    print(f"{len(names)} photographs, decoded to at least {OVERSAMPLING} times the pixels needed\n")
+    print("| model | full | fewer pixels | mean difference, in ImageNet standard deviations |")
     print("|---|---:|---:|---:|")
     for name, (full_seconds, fewer_seconds) in seconds.items():
         cells = [f"{1000 * total / len(names):.1f} ms" for total in (full_seconds, fewer_seconds)]
         print(f"| `{name}` | {' | '.join(cells)} | {differences[name]:.4f} |")
     print(
-        f"\n`tiny` changed its first label for {changed}, a probability by {largest:.3f} at most."
+        f"\nThe top-1 label of `tiny` changed for {changed} photographs. "
+        f"Probabilities changed by at most {largest:.3f}."
     )
 
 

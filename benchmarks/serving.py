@@ -1,4 +1,4 @@
-"""Contenders that serve, each in a process group of its own, held while others are measured."""
+"""Starts contenders as servers, and pauses those that are not measured."""
 
 import json
 import os
@@ -15,18 +15,18 @@ from pathlib import Path
 from benchmarks.material import MODELS
 
 START_SECONDS = 120
-SETTLE_SECONDS = 4  # in which Gradio looks whether it can be reached, and gives up if it is held
-QUEUE_SIZE = 1000  # so that nobody is refused
+SETTLE_SECONDS = 4  # Gradio checks that it can be reached, and gives up if it is paused then
+QUEUE_SIZE = 1000  # large enough that no request is refused
 
 
 @dataclass
 class Server:
-    """A contender that serves, in a process group of its own."""
+    """A contender that serves requests, in its own process group."""
 
     process: "subprocess.Popen[bytes]"
     kind: str
     address: str
-    asked: int = 0  # so many pictures, so that the next are others
+    asked: int = 0  # pictures used so far, so that the next requests use others
 
     def hold(self) -> None:
         os.killpg(self.process.pid, signal.SIGSTOP)
@@ -43,9 +43,10 @@ class Server:
         seconds: float = 3600,
         jobs: int = 1_000_000,
     ) -> float:
-        """Answers a second to so many clients, for so long or until so many jobs are done.
+        """Returns responses per second for the given number of clients.
 
-        They ask about the pictures that come after those of the last time, in turn.
+        The measurement ends after `seconds`, or after `jobs` jobs. The clients continue with the
+        pictures after those of the previous call.
         """
         first = self.asked % len(names)
         names = [*names[first:], *names[:first]]
@@ -62,7 +63,7 @@ class Server:
         return rate
 
     def megabytes(self) -> float:
-        """The memory that it holds (10⁶ bytes), as Linux counts it."""
+        """Returns the resident memory of the process in 10⁶ bytes, as Linux counts it."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
@@ -71,7 +72,7 @@ class Server:
 def serving(
     kind: str, module: str, arguments: Sequence[str], folder: Path, **settings: str
 ) -> Iterator[Server]:
-    """Starts `benchmarks.servers.MODULE`; `{port}` in its arguments is a free one."""
+    """Starts `benchmarks.servers.MODULE`. `{port}` in its arguments stands for a free port."""
     port = free_port()
     environment = os.environ | {
         "CLASSIFIER_IMAGES": str(folder / "images"),
@@ -107,7 +108,7 @@ def serving(
 
 @contextmanager
 def redis_server(folder: Path) -> Iterator[int]:
-    """The port of a Redis that keeps nothing."""
+    """Starts a Redis server that saves nothing to disk, and returns its port."""
     port = free_port()
     command = ["redis-server", "--port", str(port), "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
@@ -119,7 +120,7 @@ def redis_server(folder: Path) -> Iterator[int]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Returns a port on which no program listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]

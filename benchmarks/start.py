@@ -1,4 +1,4 @@
-"""From the start of a process to the first answer of `tiny`, against bare imports."""
+"""Measures the time from starting the app to its first response, and that of the imports alone."""
 
 import os
 import subprocess
@@ -15,14 +15,14 @@ QUESTION = {"data": ["pretzel.jpg", "tiny"]}
 
 
 def imports() -> float:
-    """Seconds to import what the app cannot do without."""
+    """Returns the seconds to import gradio and torch, which the app always needs."""
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import gradio, torch"], check=True)
     return time.perf_counter() - begin
 
 
 def first_answer(cache: Path) -> float:
-    """Seconds from the start of the app to its first answer to a program."""
+    """Returns the seconds from starting the app to its first API response."""
     port = free_port()
     environment = os.environ | {
         "CLASSIFIER_CACHE": str(cache),
@@ -44,7 +44,7 @@ def first_answer(cache: Path) -> float:
                 except httpx.HTTPError:
                     time.sleep(0.02)
             if "event: complete" not in client.get(f"{call}/{event}").text:
-                raise RuntimeError("the app did not answer")
+                raise RuntimeError("The app did not respond.")
         return time.perf_counter() - begin
     finally:
         server.terminate()

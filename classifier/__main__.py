@@ -1,4 +1,4 @@
-"""The command line: classify files, fetch weights, fetch pictures."""
+"""The command line: classifies files, and downloads weights and sample pictures."""
 
 import argparse
 import json
@@ -8,18 +8,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from classifier import progress, samples
 from classifier.errors import ClassifierError, UnknownNameError
-from classifier.predict import Classifier, Prediction
+from classifier.inference.classifier import Classifier
+from classifier.inference.prediction import Prediction
+from classifier.pictures import samples
+from classifier.progress_bar import progress_bar
 from classifier.settings import Settings
 
 EPILOG = """other commands:
-  python -m classifier fetch [MODEL ...]   fetch the weights of models ahead of time
-  python -m classifier fetch-images        fetch the 1,000 sample pictures of the course"""
+  python -m classifier fetch [MODEL ...]   download the weights of models in advance
+  python -m classifier fetch-images        download the 1,000 sample pictures of the course"""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Runs a command; 0 if all of it succeeded, 1 if not."""
+    """Runs a command and returns its exit code: 0 if everything succeeded, or else 1."""
     try:
         settings = Settings.from_environment(os.environ)
         if arguments and arguments[0] == "fetch":
@@ -28,42 +30,42 @@ def main(arguments: Sequence[str]) -> int:
             return fetch_images(settings, arguments[1:])
         return classify(settings, arguments)
     except ClassifierError as error:
-        return _complain(error)
+        return _print_error(error)
     except KeyboardInterrupt:
-        return _complain("Stopped.")
+        return _print_error("Stopped.")
 
 
 def classify(settings: Settings, arguments: Sequence[str]) -> int:
-    """Prints the five likeliest labels of each picture, in order."""
+    """Prints the five likeliest labels of each picture."""
     parser = argparse.ArgumentParser(
         prog="python -m classifier",
-        description="The five likeliest labels of each picture.",
+        description="Prints the five likeliest labels of each picture.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file")
     parser.add_argument("--model", default=settings.models[0], help="default: %(default)s")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="print a JSON object on each line")
     chosen = parser.parse_args(arguments)
-    # One picture after another, each with all processors.
+    # One picture after the other, and each uses all processors.
     classifier = Classifier.from_settings(replace(settings, concurrency=1))
     model = classifier.model(chosen.model)
-    _fetch_with_bar(classifier, model.name)
+    _download_with_bar(classifier, model.name)
     failures = 0
     for picture in chosen.pictures:
         try:
             prediction = classifier.classify(Path(picture), picture, model)
         except ClassifierError as error:
-            failures += _complain(error)
+            failures += _print_error(error)
             continue
         print(json.dumps(prediction.record()) if chosen.json else table(prediction), flush=True)
     return min(failures, 1)
 
 
 def fetch(settings: Settings, arguments: Sequence[str]) -> int:
-    """Fetches weights: of the models named, or of all on offer."""
+    """Downloads the weights of the named models, or of all models on offer."""
     parser = argparse.ArgumentParser(
-        prog="python -m classifier fetch", description="Fetches the weights of models."
+        prog="python -m classifier fetch", description="Downloads the weights of models."
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all on offer")
     names = parser.parse_args(arguments).models or settings.models
@@ -71,49 +73,49 @@ def fetch(settings: Settings, arguments: Sequence[str]) -> int:
     failures = 0
     for name in names:
         try:
-            print(f"{name}: {_fetch_with_bar(classifier, name)}")
+            print(f"{name}: {_download_with_bar(classifier, name)}")
         except UnknownNameError:
             raise
         except ClassifierError as error:
-            failures += _complain(error)
+            failures += _print_error(error)
     return min(failures, 1)
 
 
 def fetch_images(settings: Settings, arguments: Sequence[str]) -> int:
-    """Fetches the pictures that the course uses."""
+    """Downloads the sample pictures of the course."""
     parser = argparse.ArgumentParser(
-        prog="python -m classifier fetch-images", description="Fetches 1,000 sample pictures."
+        prog="python -m classifier fetch-images", description="Downloads 1,000 sample pictures."
     )
     parser.add_argument(
         "--to", type=Path, default=settings.cache / "imagenet-sample-images", metavar="FOLDER"
     )
     parser.add_argument("--url", default=samples.URL, help="a zip archive (%(default)s)")
     chosen = parser.parse_args(arguments)
-    with progress.terminal("pictures") as report:
+    with progress_bar("pictures") as report:
         count = samples.fetch(chosen.url, chosen.to, report)
-    print(f"{count} pictures in {chosen.to}; offer them with CLASSIFIER_IMAGES={chosen.to}")
+    print(f"{count} pictures in {chosen.to}. To offer them, set CLASSIFIER_IMAGES={chosen.to}")
     return 0
 
 
 def table(prediction: Prediction) -> str:
-    """The prediction for a person to read."""
+    """Formats a prediction for people."""
     head = f"{prediction.image} ({prediction.model}, {prediction.seconds * 1000:.0f} ms)"
     rows = [
-        f"  {rank}  {guess.label:<28} {guess.probability:7.2%}"
-        for rank, guess in enumerate(prediction.predictions, start=1)
+        f"  {rank}  {top.label:<28} {top.probability:7.2%}"
+        for rank, top in enumerate(prediction.predictions, start=1)
     ]
     return "\n".join([head, *rows])
 
 
-def _fetch_with_bar(classifier: Classifier, name: str) -> Path:
+def _download_with_bar(classifier: Classifier, name: str) -> Path:
     model = classifier.model(name)
-    if classifier.engine.is_ready(model):
-        return classifier.engine.fetch(model)
-    with progress.terminal(name) as report:
-        return classifier.engine.fetch(model, report)
+    if classifier.engine.is_downloaded(model):
+        return classifier.engine.download(model)
+    with progress_bar(name) as report:
+        return classifier.engine.download(model, report)
 
 
-def _complain(error: object) -> int:
+def _print_error(error: object) -> int:
     print(error, file=sys.stderr)
     return 1
 

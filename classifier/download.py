@@ -1,4 +1,4 @@
-"""A file from the network, whole or not at all."""
+"""Downloads over HTTP that never stall for ever."""
 
 import hashlib
 from collections.abc import Callable
@@ -8,25 +8,31 @@ import httpx
 
 CHUNK_BYTES = 1 << 20
 
-Report = Callable[[float], None]
-"""Called now and then with the part of the file that is here, in 0-1."""
+ProgressCallback = Callable[[float], None]
+"""A function that is called with the completed fraction of a task, in 0-1."""
 
 
 class DownloadError(Exception):
     """Raised if a file cannot be downloaded; its text is the reason, without a full stop."""
 
 
-def ignore(part: float) -> None:
-    """The report of someone who does not want to know."""
+def no_progress(fraction: float) -> None:
+    """A progress callback that does nothing."""
 
 
-def download(url: str, path: Path, size: int, stall_seconds: float, report: Report = ignore) -> str:
-    """Writes the file to `path` and returns its SHA-256 in hexadecimal.
+def download(
+    url: str,
+    path: Path,
+    size: int,
+    stall_seconds: float,
+    report: ProgressCallback = no_progress,
+) -> str:
+    """Writes the file at `url` to `path` and returns its SHA-256 in hexadecimal.
 
-    `size` is about how many bytes to expect, for the report, if the server does not
-    say. Raises DownloadError if the server is silent for `stall_seconds`, fails or
-    breaks off, and OSError if the file cannot be written; what is at `path` is then
-    not to be used.
+    `size` is the expected number of bytes. It is used for the progress report if the server
+    does not send a length. Raises DownloadError if the server fails, closes the connection
+    early or is silent for `stall_seconds`. Raises OSError if the file cannot be written.
+    After an error, the content of `path` is incomplete.
     """
     digest = hashlib.sha256()
     try:
@@ -45,7 +51,7 @@ def download(url: str, path: Path, size: int, stall_seconds: float, report: Repo
     except httpx.TimeoutException as error:
         raise DownloadError("the server stopped answering") from error
     except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-        raise DownloadError("the connection broke before the whole file was here") from error
+        raise DownloadError("the connection broke before the file was complete") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise DownloadError(f"no connection ({error})") from error
     return digest.hexdigest()

@@ -1,84 +1,84 @@
-"""What can go wrong, in sentences for the person who meets it."""
+"""The errors of this package. Their messages are written for the people who see them."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
-LONGEST_COMPARED = 200  # characters of a wrong name; the time that it takes grows with them
+MAX_COMPARED = 200  # characters of a wrong name; comparing longer ones takes too long
 
 
 class ClassifierError(Exception):
-    """Base of every error this package raises on purpose; its text is for people."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class SettingError(ClassifierError):
-    """Raised if a setting has a value that cannot be used."""
+    """Raised if the value of a setting cannot be used."""
 
     def __init__(self, name: str, value: object, expected: str) -> None:
         super().__init__(f"{name} is {show(value)}; expected {expected}.")
 
 
 class InputError(ClassifierError):
-    """Raised if a caller's value is not valid; nothing else is affected."""
+    """Raised if a value in a request is not valid."""
 
 
 class UnknownNameError(InputError):
-    """Raised if a name is not among those on offer."""
+    """Raised if a name does not exist; `valid` lists the names that do."""
 
     def __init__(self, kind: str, name: object, valid: Iterable[str]) -> None:
         self.valid = list(valid)
-        super().__init__(f"No {kind} is called {show(name)}; {offer(name, self.valid)}.")
+        super().__init__(f"No {kind} is called {show(name)}; {suggest(name, self.valid)}.")
 
 
 class PictureError(InputError):
-    """Raised if a file is not a picture that can be read."""
+    """Raised if a file is not a picture that can be decoded."""
+
+
+class TooLargeError(InputError):
+    """Raised if a request is too large."""
 
 
 class WeightsError(ClassifierError):
-    """Raised if the weights of a model cannot be had."""
+    """Raised if the weights of a model cannot be downloaded or do not fit the model."""
 
 
 class BusyError(ClassifierError):
-    """Raised if no job can be taken now; perhaps `seconds` from now."""
+    """Raised if the server cannot accept a job now; `seconds` is when to try again."""
 
     def __init__(self, reason: str, seconds: int) -> None:
         super().__init__(f"{reason} Try again in {seconds} s.")
         self.seconds = seconds
 
 
-class TooLargeError(InputError):
-    """Raised if a caller sends more bytes than are taken."""
+class JobStoreError(ClassifierError):
+    """Raised if the job store cannot be read or written."""
 
 
-class RecordError(ClassifierError):
-    """Raised if the record of jobs cannot be read or written."""
+class JobStoreLockedError(JobStoreError):
+    """Raised if another server uses the job store."""
 
 
-class RecordHeldError(RecordError):
-    """Raised if another server keeps the record of jobs."""
-
-
-def show(value: Any, longest: int = 80) -> str:
-    """A caller's value as it may stand in a message: quoted, on one line, not too long."""
+def show(value: Any, max_length: int = 80) -> str:
+    """Returns the quoted value for a message, on one line and shortened if it is long."""
     if isinstance(value, str):
-        value = value[: longest + 1]  # the rest is not worth looking through
+        value = value[: max_length + 1]  # `repr` of a huge string would take long
     text = " ".join(repr(value).splitlines())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return text if len(text) <= max_length else f"{text[: max_length - 1]}…"
 
 
-def offer(name: object, valid: list[str], most: int = 12) -> str:
-    """The valid names that lie nearest to a wrong one, or all if they are few."""
+def suggest(name: object, valid: list[str], max_names: int = 12) -> str:
+    """Returns the valid names that are closest to a wrong one, or all of them if there are few."""
     if not valid:
         return "there are none"
 
     def listed(names: list[str]) -> str:
         return ", ".join(name if name.isprintable() else show(name) for name in names)
 
-    if len(valid) <= most:
+    if len(valid) <= max_names:
         return "valid: " + listed(valid)
-    near = []
-    if isinstance(name, str) and len(name) <= LONGEST_COMPARED:
-        near = get_close_matches(name, valid, n=3)
-    if near:
-        return f"the nearest of {len(valid)} valid names: " + listed(near)
-    return f"{len(valid)} names are valid, among them " + listed(valid[:most])
+    closest = []
+    if isinstance(name, str) and len(name) <= MAX_COMPARED:
+        closest = get_close_matches(name, valid, n=3)
+    if closest:
+        return f"the closest of {len(valid)} valid names: " + listed(closest)
+    return f"{len(valid)} names are valid, for example " + listed(valid[:max_names])

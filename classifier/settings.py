@@ -1,4 +1,4 @@
-"""What can be set from outside, read once from an environment that is passed in."""
+"""The settings, read once from an environment that is passed in."""
 
 import math
 import os
@@ -16,8 +16,8 @@ from classifier.errors import SettingError
 Value = TypeVar("Value")
 
 PROJECT = Path(__file__).resolve().parent.parent
-BATCH = 32  # jobs at once, so that a CUDA device has batches to run
-CONTROL_GROUP = Path("/sys/fs/cgroup/memory.max")
+CUDA_CONCURRENCY = 32  # enough concurrent jobs to fill the batches of a CUDA device
+CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 DEVICES = ("auto", "cpu", "cuda")
 MODELS = (
     "tiny",
@@ -34,7 +34,7 @@ MODELS = (
 
 
 def default_cache() -> Path:
-    """Where fetched files are kept by default; a user without a home has the temporary folder."""
+    """Returns the default cache folder, in the temporary folder for users without a home."""
     try:
         return Path.home() / ".cache" / "image-classifier"
     except RuntimeError:
@@ -43,11 +43,12 @@ def default_cache() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """`concurrency` jobs run at once and `queue_size` wait; `delay_seconds` holds each.
+    """The settings of a server.
 
-    Loaded models take `memory_mb` (2²⁰ bytes) of the device's memory together. What became
-    of a job can be read for `result_hours`. Who uploads may send `upload_mb` at once, which
-    are removed within `upload_seconds`.
+    `concurrency` jobs run at the same time and `queue_size` more can wait. Each job is held
+    for `delay_seconds` first. The loaded models take at most `memory_mb` (2²⁰ bytes) of the
+    device's memory. Job results expire after `result_hours`. An upload can have `upload_mb`
+    and is deleted within `upload_seconds`.
     """
 
     images: Path = PROJECT / "images"
@@ -65,9 +66,9 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """The settings that variables named CLASSIFIER_… give, defaults for the rest.
+        """Reads the variables CLASSIFIER_…; missing ones have their default values.
 
-        Raises SettingError if one has a value that cannot be used.
+        Raises SettingError if a variable has a value that cannot be used.
         """
 
         def read(
@@ -84,7 +85,7 @@ class Settings:
 
         device = read("DEVICE", _device, cls.device, "one of " + ", ".join(DEVICES))
         cuda = uses_cuda(device)
-        concurrency = max(processors(), BATCH) if cuda else processors()
+        concurrency = max(processors(), CUDA_CONCURRENCY) if cuda else processors()
         memory = torch.cuda.mem_get_info()[1] // 2 >> 20 if cuda else memory_mb() // 4
         return cls(
             images=read("IMAGES", _folder, cls.images, "a folder of pictures"),
@@ -105,31 +106,31 @@ class Settings:
 
 
 def uses_cuda(device: str) -> bool:
-    """Whether models run on a CUDA device, if there is one."""
+    """Whether models run on a CUDA device."""
     return device != "cpu" and torch.cuda.is_available()
 
 
 def processors() -> int:
-    """How many processors this process may use."""
+    """Returns the number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def memory_mb() -> int:
-    """How much memory this process may use, in 2²⁰ bytes; a guess where nothing tells."""
+    """Returns the memory that this process may use, in 2²⁰ bytes; 8192 if it is unknown."""
     limits = [8 << 30]
     if hasattr(os, "sysconf"):
         limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    with suppress(OSError, ValueError):  # no control group, or one without a limit
-        limits.append(int(CONTROL_GROUP.read_text()))
+    with suppress(OSError, ValueError):  # no control group, or no limit
+        limits.append(int(CGROUP_MEMORY.read_text()))
     return min(limits) >> 20
 
 
 def _folder(text: str) -> Path:
     try:
         return Path(text).expanduser().absolute()
-    except RuntimeError as error:  # ~name of nobody
+    except RuntimeError as error:  # ~name of an unknown user
         raise ValueError from error
 
 

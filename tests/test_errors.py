@@ -8,8 +8,8 @@ from classifier.errors import (
     SettingError,
     UnknownNameError,
     WeightsError,
-    offer,
     show,
+    suggest,
 )
 
 MANY = [f"model_{number:02}" for number in range(40)]
@@ -32,20 +32,20 @@ def test_setting_error_names_variable_value_and_expectation() -> None:
         (
             "model_7",
             MANY,
-            "No picture is called 'model_7'; the nearest of 40 valid names: "
+            "No picture is called 'model_7'; the closest of 40 valid names: "
             "model_37, model_27, model_17.",
         ),
         (
             "zzz",
             MANY,
-            "No picture is called 'zzz'; 40 names are valid, among them "
+            "No picture is called 'zzz'; 40 names are valid, for example "
             + ", ".join(MANY[:12])
             + ".",
         ),
         (
             ["model_07"],
             MANY,
-            "No picture is called ['model_07']; 40 names are valid, among them "
+            "No picture is called ['model_07']; 40 names are valid, for example "
             + ", ".join(MANY[:12])
             + ".",
         ),
@@ -59,7 +59,7 @@ def test_unknown_name_error_shows_the_name_and_valid_ones(
 
 @pytest.mark.parametrize(("count", "listed"), [(1, True), (12, True), (13, False), (40, False)])
 def test_valid_names_are_listed_in_full_only_while_few(count: int, listed: bool) -> None:
-    text = offer("nothing like it", MANY[:count])
+    text = suggest("nothing like it", MANY[:count])
 
     assert text.startswith("valid: ") == listed
     assert (", ".join(MANY[:count]) in text) == listed
@@ -72,7 +72,9 @@ def test_valid_names_are_listed_in_full_only_while_few(count: int, listed: bool)
 def test_nearest_name_is_offered_among_many(wrong: str, right: str) -> None:
     valid = [*MANY, "resnet18", "efficientnet_v2_s", "vit_b_16"]
 
-    assert right in offer(wrong, valid).removeprefix("the nearest of 43 valid names: ").split(", ")
+    assert right in suggest(wrong, valid).removeprefix("the closest of 43 valid names: ").split(
+        ", "
+    )
 
 
 class Verbose:
@@ -114,7 +116,7 @@ def test_value_that_just_fits_is_shown_whole() -> None:
 
 
 def test_valid_name_with_control_characters_is_quoted() -> None:
-    assert offer("c", ["a.jpg", "b\n.jpg"]) == r"valid: a.jpg, 'b\n.jpg'"
+    assert suggest("c", ["a.jpg", "b\n.jpg"]) == r"valid: a.jpg, 'b\n.jpg'"
 
 
 @pytest.mark.parametrize("kind", [PictureError, UnknownNameError])
@@ -133,3 +135,11 @@ def test_every_error_has_the_one_base() -> None:
 
     assert len(raised) >= 6
     assert all(issubclass(kind, ClassifierError) for kind in raised)
+
+
+def test_a_long_name_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Which would take seconds, of everybody's time.
+    monkeypatch.setattr("classifier.errors.get_close_matches", None)
+    error = UnknownNameError("picture", "a" * 4_000_000, [f"{number}.jpg" for number in range(99)])
+
+    assert len(str(error)) < 500

@@ -1,17 +1,18 @@
-"""The README's examples print what it shows, and its facts are the project's."""
+"""The examples of the documentation print what it shows, and its facts are correct."""
 
 import re
 import shutil
 from dataclasses import fields
+from pathlib import Path
 
 import gradio
 import pytest
 import yaml
 
 from classifier import Settings
-from tests import readme
-from tests.readme import README, Example
-from tests.serving import PROJECT, Server
+from tests.support import readme
+from tests.support.readme import MODELS_PAGE, PAGES, README, Example
+from tests.support.server import PROJECT, Server
 
 NUMBER = re.compile(r"(\d+\.?\d*)(%?)")
 
@@ -62,11 +63,12 @@ def test_the_examples_are_all_found() -> None:
     assert languages.count("python") == 4
     assert languages.count("sh") == 3
     assert languages.count("javascript") == 1
-    assert README.read_text().count("<!-- example:") == len(languages)
+    texts = [page.read_text() for page in PAGES]
+    assert sum(text.count("<!-- example:") for text in texts) == len(languages)
 
 
 def test_the_table_of_models_is_the_catalogue() -> None:
-    assert readme.model_rows() in README.read_text()
+    assert readme.model_rows() in MODELS_PAGE.read_text()
 
 
 def test_the_header_makes_a_space_of_the_pinned_gradio() -> None:
@@ -95,6 +97,17 @@ def test_every_setting_is_explained() -> None:
     assert settings == {f"CLASSIFIER_{field.name.upper()}" for field in fields(Settings)}
 
 
-def test_every_link_within_the_project_leads_somewhere() -> None:
-    for path in re.findall(r"\]\((?!http)([^)]+)\)", README.read_text()):
-        assert (PROJECT / path).exists(), path
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
+    for path in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text()):
+        assert (page.parent / path).exists(), path
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    for page in PAGES[1:]:
+        assert f"(docs/{page.name})" in README.read_text()
+        assert "(../README.md)" in page.read_text()
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) < 250

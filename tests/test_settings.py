@@ -57,12 +57,12 @@ def test_empty_environment_gives_defaults() -> None:
 def test_memory_is_what_the_container_allows(
     limit: str, most: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("classifier.settings.CONTROL_GROUP", tmp_path / "none")
+    monkeypatch.setattr("classifier.settings.CGROUP_MEMORY", tmp_path / "none")
     machine = memory_mb()
     assert machine > 1024
 
     (tmp_path / "memory.max").write_text(limit)
-    monkeypatch.setattr("classifier.settings.CONTROL_GROUP", tmp_path / "memory.max")
+    monkeypatch.setattr("classifier.settings.CGROUP_MEMORY", tmp_path / "memory.max")
     assert memory_mb() == (most or machine)
 
 

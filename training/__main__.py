@@ -1,30 +1,35 @@
-"""From the data's folder to the bundled weights and their card: `python -m training`."""
+"""Trains the bundled model and writes its weights and model card: `python -m training`."""
 
 import argparse
 from pathlib import Path
 
 import torch
 
-from classifier import catalog
+from classifier.models import bundled_model
 from classifier.settings import processors
 from training import data, evaluate, export
 from training.recipe import Recipe
 from training.train import train
 
-BUNDLED = catalog.BUNDLED_FILE.parent
+BUNDLED = bundled_model.FILE.parent
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/tiny-imagenet"))
     parser.add_argument("--photos", type=Path, default=Path("../shared/data/photos"))
-    parser.add_argument("--work", type=Path, default=Path("training/work"), help="checkpoints")
-    parser.add_argument("--output", type=Path, default=BUNDLED, help="weights and card")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path("training/work"),
+        help="folder for checkpoints and decoded pictures",
+    )
+    parser.add_argument("--output", type=Path, default=BUNDLED, help="folder for weights and card")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--times", type=int, default=1, help="so many times as many epochs")
+    parser.add_argument("--times", type=int, default=1, help="factor for the number of epochs")
     arguments = parser.parse_args()
     if arguments.times < 1:
-        parser.error(f"--times {arguments.times}: it must be 1 or more")
+        parser.error(f"--times {arguments.times}: must be 1 or more")
     recipe = Recipe().lengthened(arguments.times)
     device = torch.device(arguments.device)
     try:
@@ -38,7 +43,7 @@ def main() -> None:
     first, _ = evaluate.accuracy(
         evaluate.scores(network, pictures.validation, device), pictures.validation.classes
     )
-    weights = arguments.output / catalog.BUNDLED_FILE.name
+    weights = arguments.output / bundled_model.FILE.name
     export.write_weights(network, temperature, first, pictures.imagenet_classes, weights)
     cuda = device.type == "cuda"
     machine = torch.cuda.get_device_name() if cuda else f"{processors()} processor cores"
@@ -53,8 +58,8 @@ def judge(
     pictures: data.Data,
     photos: Path,
 ) -> None:
-    """Writes the card of the file of weights, judged as it is read by the app."""
-    model = catalog.bundled(weights)
+    """Evaluates the weights as the app loads them and writes the model card next to them."""
+    model = bundled_model.load(weights)
     network = model.build()
     network.load_state_dict(model.read(weights))
     classes = pictures.validation.classes

@@ -1,4 +1,4 @@
-"""Tiny ImageNet from the zip files of its folder, as whole tensors in memory."""
+"""Loads Tiny ImageNet from its zip files into tensors."""
 
 import csv
 import io
@@ -19,12 +19,15 @@ HELD_BACK_PER_CLASS = 10
 
 
 class DataError(Exception):
-    """Raised if the folder does not hold what training needs."""
+    """Raised if the data folder lacks files that training needs."""
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """`pixels` is uint8 (N, 3, 64, 64), red first; `classes` is int64 (N,)."""
+    """Pictures and their classes.
+
+    `pixels` is uint8 (N, 3, 64, 64) in RGB order; `classes` is int64 (N,).
+    """
 
     pixels: Tensor
     classes: Tensor
@@ -36,7 +39,10 @@ class Pictures:
         return Pictures(self.pixels.to(device), self.classes.to(device))
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Tensor]:
-        """Indices of one shuffled pass; the last, short batch is left out."""
+        """Yields the indices of each batch of one shuffled epoch.
+
+        An incomplete last batch is left out.
+        """
         order = torch.randperm(len(self), generator=generator)
         for start in range(0, len(self) - size + 1, size):
             yield order[start : start + size]
@@ -44,7 +50,10 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Data:
-    """`imagenet_classes[c]` is the place of class `c` among ImageNet's 1,000."""
+    """Pictures for training, for fitting the temperature and for validation.
+
+    `imagenet_classes[c]` is the index of class `c` among ImageNet's 1,000 classes.
+    """
 
     training: Pictures
     temperature: Pictures
@@ -53,14 +62,16 @@ class Data:
 
 
 def read(folder: Path, cache: Path) -> Data:
-    """All of it; decoded once into `cache` and mapped from there afterwards.
+    """Loads all pictures. The first call caches the decoded pictures in the folder `cache`.
 
     Raises DataError if a file is missing.
     """
     names = ["classes.csv", "val.zip", *(f"train-{n}.zip" for n in range(TRAINING_SHARDS))]
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        raise DataError(f"{folder} lacks {', '.join(missing)}; it must be Tiny ImageNet in shards")
+        raise DataError(
+            f"{folder} lacks {', '.join(missing)}; it must contain Tiny ImageNet in shards"
+        )
     with (folder / "classes.csv").open(newline="") as lines:
         rows = list(csv.DictReader(lines))
     number = {row["wnid"]: int(row["class"]) for row in rows}

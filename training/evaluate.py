@@ -1,12 +1,12 @@
-"""What the trained network is worth: accuracy, and whether its probabilities hold."""
+"""Evaluation of the trained network: accuracy and calibration."""
 
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from classifier import images
-from classifier.catalog import Model
+from classifier.models.model import Model
+from classifier.pictures.decoding import decode
 from training.augment import normalise
 from training.data import Pictures
 
@@ -15,22 +15,23 @@ BINS = 15
 
 @torch.no_grad()
 def scores(model: nn.Module, pictures: Pictures, device: torch.device) -> Tensor:
-    """Class scores (N, classes) of pictures at their full size, on the processor."""
+    """Returns class scores (N, classes), on the CPU, of pictures at their full size."""
     model.eval()
     parts = pictures.pixels.split(250)
     return torch.cat([model(normalise(part.to(device))).float().cpu() for part in parts])
 
 
 def accuracy(scores: Tensor, classes: Tensor) -> tuple[float, float]:
-    """Top-1 and top-5, each in 0-1."""
+    """Returns top-1 and top-5 accuracy, each from 0 to 1."""
     right = scores.topk(5).indices == classes[:, None]
     return right[:, 0].float().mean().item(), right.any(1).float().mean().item()
 
 
 def temperature(scores: Tensor, classes: Tensor) -> float:
-    """What to divide scores by for probabilities that hold: the likelihood's maximum.
+    """Returns the temperature to divide the scores by, so that probabilities are calibrated.
 
-    Guo et al., "On Calibration of Modern Neural Networks" (2017).
+    It maximises the likelihood of `classes`: Guo et al., "On Calibration of Modern Neural
+    Networks" (2017).
     """
     logarithm = torch.zeros(1, requires_grad=True)
     optimizer = torch.optim.LBFGS([logarithm], max_iter=100, line_search_fn="strong_wolfe")
@@ -46,8 +47,11 @@ def temperature(scores: Tensor, classes: Tensor) -> float:
 
 
 def reliability(scores: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """For each of 15 equal bins of the first label's probability: share of the pictures in
-    it, its mean probability and its accuracy, the last two 0 where it is empty."""
+    """Returns the share of pictures, mean probability and accuracy per bin, each (15,).
+
+    The 15 equally wide bins divide the range of the top-1 probability. The mean probability
+    and the accuracy of an empty bin are 0.
+    """
     probabilities, labels = scores.softmax(1).max(1)
     right = (labels == classes).float()
     bins = (probabilities * BINS).long().clamp(max=BINS - 1)
@@ -58,22 +62,29 @@ def reliability(scores: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor
 
 
 def calibration_error(scores: Tensor, classes: Tensor) -> float:
-    """The expected calibration error: the bins' mean gap between claim and truth, weighted."""
+    """Returns the expected calibration error, from 0 to 1.
+
+    This is the mean gap between probability and accuracy over the bins, weighted by their
+    share of the pictures.
+    """
     share, claimed, true = reliability(scores, classes)
     return (share * (claimed - true).abs()).sum().item()
 
 
 @torch.inference_mode()
 def photographs(model: Model, network: nn.Module, folder: Path) -> tuple[int, int, int]:
-    """Photographs named WNID_label.jpg whose label the model knows: how many there are, how
-    many have it first, how many among the five, all through the app's own preprocessing."""
+    """Classifies the photographs of a folder, with the preprocessing that the app uses.
+
+    Photographs are named WNID_label.jpg. Those with a label that the model does not know are
+    skipped. Returns the numbers of photographs not skipped, top-1 hits and top-5 hits.
+    """
     known = first = among_five = 0
     labels = {label.replace(" ", "_"): place for place, label in enumerate(model.labels)}
     for path in sorted(folder.glob("*.jpg")):
         label = path.stem.split("_", 1)[1]
         if label not in labels:
             continue
-        pixels = model.preprocess(images.read(path, path.name)).unsqueeze(0)
+        pixels = model.preprocess(decode(path, path.name)).unsqueeze(0)
         five = network(pixels)[0].topk(5).indices.tolist()
         known += 1
         first += five[0] == labels[label]

@@ -1,4 +1,4 @@
-"""From a trained network to the file in the repository, and to its card."""
+"""Writes the weights of a trained network, its model card and the card's diagram."""
 
 import json
 from pathlib import Path
@@ -17,10 +17,10 @@ CARD = Path(__file__).with_name("card.md")
 def write_weights(
     network: nn.Module, temperature: float, accuracy: float, classes: list[int], file: Path
 ) -> None:
-    """Writes half-precision weights, with the temperature worked into the last layer.
+    """Writes half-precision weights, with the last layer divided by the temperature.
 
-    The header says what the catalogue needs to know; `classes` are places among the
-    1,000 of ImageNet, from which the labels follow.
+    The header holds the facts that the catalogue needs. `classes` are indices of ImageNet's
+    1,000 classes; the catalogue derives the labels from them.
     """
     state = {
         name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
@@ -38,11 +38,11 @@ def write_weights(
         name: value.half() if value.is_floating_point() else value for name, value in state.items()
     }
     save_file(halved, file, {"facts": json.dumps(facts)})
-    file.chmod(0o644)  # the library leaves it readable to its owner alone
+    file.chmod(0o644)  # safetensors makes the file readable by its owner only
 
 
 def write_card(numbers: dict[str, str], file: Path) -> None:
-    """Fills the numbers into the card's text."""
+    """Writes the model card: the template `card.md` with the numbers filled in."""
     text = CARD.read_text(encoding="utf-8")
     for name, number in numbers.items():
         text = text.replace(f"{{{name}}}", number)
@@ -50,7 +50,7 @@ def write_card(numbers: dict[str, str], file: Path) -> None:
 
 
 def draw_reliability(scores: Tensor, classes: Tensor, file: Path) -> None:
-    """Draws how often the first label is right against how probable it is said to be."""
+    """Draws the reliability diagram: accuracy against top-1 probability, in bins."""
     share, claimed, true = reliability(scores, classes)
     middles = (torch.arange(BINS) + 0.5) / BINS
     figure, (top, bottom) = plot.subplots(

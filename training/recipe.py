@@ -1,16 +1,16 @@
-"""How long, how large and how fast: everything about training that is a number."""
+"""The hyperparameters of training."""
 
 from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
 class Stage:
-    """So many passes over the training pictures, as crops resized to so many pixels.
+    """A number of epochs on crops that are resized to `pixels`, or on whole pictures.
 
-    Small crops are quick to learn from, but crops as large as the pictures are blurred by
-    their resizing. Stages of whole pictures, which come last, show the network sharp ones
-    as it will meet them: Touvron et al., "Fixing the train-test resolution discrepancy"
-    (2019).
+    Training on small crops is fast, but resizing blurs crops, even those resized to full
+    size. The last stages therefore use whole pictures, which are as sharp as the pictures
+    that the network classifies later: Touvron et al., "Fixing the train-test resolution
+    discrepancy" (2019).
     """
 
     epochs: int
@@ -20,7 +20,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stochastic gradient descent, warmed up and then cooled along a cosine."""
+    """Stochastic gradient descent with a warm-up and a cosine schedule."""
 
     stages: tuple[Stage, ...] = (Stage(7, 32), Stage(3, 48), Stage(2, 64, whole=True))
     batch: int = 128
@@ -39,12 +39,15 @@ class Recipe:
         return sum(stage.epochs for stage in self.stages)
 
     def lengthened(self, times: int) -> "Recipe":
-        """The same with so many times as many epochs, for a faster machine."""
+        """Returns a recipe with each stage `times` times as long, for a faster machine."""
         stages = (replace(stage, epochs=stage.epochs * times) for stage in self.stages)
         return replace(self, stages=tuple(stages))
 
     def stage(self, epoch: int) -> Stage:
-        """The stage that an epoch, counted from 0, belongs to."""
+        """Returns the stage of an epoch, counted from 0.
+
+        Raises ValueError if the recipe has fewer epochs.
+        """
         for stage in self.stages:
             if epoch < stage.epochs:
                 return stage

@@ -1,4 +1,4 @@
-"""The training loop: one checkpoint an epoch, taken up again where it stopped."""
+"""The training loop. It writes a checkpoint after every epoch and resumes from it."""
 
 import math
 import random
@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from classifier.bundled.network import TinyNet
+from classifier.models.bundled.network import TinyNet
 from training.augment import mirrored, normalise, random_crops, shifted
 from training.data import Data
 from training.evaluate import accuracy, scores
@@ -19,9 +19,10 @@ from training.recipe import Recipe
 
 
 def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) -> nn.Module:
-    """The moving average of the weights at the end of the recipe.
+    """Trains a network and returns it with the moving average of its weights.
 
-    Continues from `checkpoint` where it exists, and writes it after every epoch.
+    Resumes from `checkpoint` if the file exists, and writes it after every epoch. Exits with
+    a message if the checkpoint was written by another recipe.
     """
     torch.manual_seed(recipe.seed)
     model = TinyNet(len(data.imagenet_classes)).to(device)
@@ -41,7 +42,7 @@ def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) ->
     steps = len(pictures) // recipe.batch
     half = torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
     for epoch in range(begin, recipe.epochs):
-        # Every epoch draws from its own seed, so that a resumed run sees the same views.
+        # Every epoch has its own seed, so that a resumed run sees the same augmented pictures.
         torch.manual_seed(recipe.seed * 1000 + epoch)
         chance = random.Random(recipe.seed * 1000 + epoch)
         order = torch.Generator().manual_seed(recipe.seed * 1000 + epoch)
@@ -78,8 +79,9 @@ def train(recipe: Recipe, data: Data, device: torch.device, checkpoint: Path) ->
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:
-    """Rises in a line over the warm-up, then falls along half a cosine to zero.
+    """Returns the learning rate at a point in training, in epochs.
 
+    The rate rises linearly during the warm-up, then falls to zero along half a cosine:
     Loshchilov & Hutter, "SGDR" (2016), without the restarts.
     """
     if epoch < recipe.warm_up_epochs:
@@ -89,7 +91,11 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> Iterator[dict[str, Any]]:
-    """Biases and normalisation are not decayed: they hold no capacity to restrain."""
+    """Yields the parameters with and without weight decay.
+
+    Biases and normalisation parameters are not decayed, because they add no capacity that
+    needs to be limited.
+    """
     parameters = list(model.parameters())
     yield {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay}
     yield {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0}
@@ -108,7 +114,7 @@ def _resume(path: Path, recipe: Recipe, state: dict[str, Any]) -> int:
         return 0
     saved = torch.load(path, weights_only=True)
     if saved["recipe"] != repr(recipe):
-        raise SystemExit(f"{path} was written by another recipe; move it away to start anew")
+        raise SystemExit(f"{path} was written by another recipe; move it away to start again")
     for name, part in state.items():
         part.load_state_dict(saved[name])
     epoch: int = saved["epoch"]

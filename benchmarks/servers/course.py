@@ -1,6 +1,6 @@
-"""The course's pipeline: FastAPI puts jobs into Redis, an RQ worker forks for each.
+"""The course's pipeline: FastAPI puts jobs into Redis, and an RQ worker forks for each job.
 
-`python -m benchmarks.servers.course WEIGHTS PORT REDIS_PORT` serves, and starts the worker.
+`python -m benchmarks.servers.course WEIGHTS PORT REDIS_PORT` starts the server and the worker.
 """
 
 import os
@@ -15,12 +15,12 @@ from redis import Redis
 from rq import Queue
 from rq.job import Job
 
-# By name: the worker finds nothing in a module that runs as a program.
+# A name, because the worker cannot import functions from the module that runs as a program.
 CLASSIFY = "benchmarks.servers.course.classify"
 
 
 def classify(weights: str, image: str, name: str) -> list[tuple[str, float]]:
-    """One job, in a process of its own that begins with nothing: it imports and loads all."""
+    """Runs one job in a new process, which first imports the packages and loads the model."""
     import torch
     from PIL import Image
 

@@ -15,7 +15,7 @@ from classifier.settings import Settings
 
 
 class Api(litserve.LitAPI):
-    """Eager torch on batches; pictures are read in the batch, as its documentation does."""
+    """Eager torch on batches. LitServe decodes the pictures, as in its documentation."""
 
     def __init__(self, weights: Path, name: str) -> None:
         super().__init__(max_batch_size=16, batch_timeout=0.01)
@@ -48,7 +48,7 @@ class Api(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    # Where the package mcp is installed, LitServe takes for granted that fastmcp is too.
+    # If the package mcp is installed, LitServe assumes that fastmcp is installed too.
     litserve.server._MCP_AVAILABLE = False
     server = litserve.LitServer(Api(Path(sys.argv[1]), sys.argv[2]), accelerator="cpu")
     server.run(host="127.0.0.1", port=int(sys.argv[3]), generate_client_file=False)

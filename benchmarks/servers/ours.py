@@ -1,19 +1,18 @@
-"""The app, with the benchmark's weights: `python -m benchmarks.servers.ours WEIGHTS`."""
+"""The app with the weights of the benchmark: `python -m benchmarks.servers.ours WEIGHTS`."""
 
 import os
 import sys
 from pathlib import Path
 
 from benchmarks.material import with_weights
-from classifier import catalog
-from classifier.server import create, launch
+from classifier.models import torchvision_models
+from classifier.server.app import App
 from classifier.settings import Settings
 
 
 def main(weights: Path) -> None:
-    catalog.published = lambda name: with_weights(name, weights)
-    settings = Settings.from_environment(os.environ)
-    launch(create(settings), settings)
+    torchvision_models.load = lambda name: with_weights(name, weights)
+    App(Settings.from_environment(os.environ)).launch()
 
 
 if __name__ == "__main__":

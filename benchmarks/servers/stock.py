@@ -1,6 +1,6 @@
-"""What a Gradio user would write: `python -m benchmarks.servers.stock WEIGHTS MODEL`.
+"""A plain Gradio interface: `python -m benchmarks.servers.stock WEIGHTS MODEL`.
 
-With the model `nothing` the function does nothing, which is what Gradio itself costs.
+With the model `nothing`, the function does nothing. This measures the cost of Gradio itself.
 """
 
 import os

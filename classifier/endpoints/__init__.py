@@ -1,5 +1,13 @@
-"""What the page and programs can ask for, a module for each kind of question."""
+"""The endpoints that programs can call: one module for each capability, without any HTML."""
 
-from classifier.endpoints.core import Endpoints, told
+import gradio
 
-__all__ = ["Endpoints", "told"]
+from classifier.endpoints import classify, classify_batch, compare, edit, explain, offer
+from classifier.endpoints.services import Services
+
+
+def register(services: Services) -> None:
+    """Registers all endpoints with the page that is being built."""
+    for capability in (classify, classify_batch, compare, edit, explain, offer):
+        for endpoint in capability.endpoints(services):
+            gradio.api(endpoint.function, api_name=endpoint.name, **endpoint.queueing)

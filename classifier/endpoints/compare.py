@@ -1,26 +1,27 @@
-"""One picture through several models at once."""
+"""Comparing several models on one picture: /compare."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, NotRequired, TypedDict
 
-import gradio
 from gradio import FileData
 
-from classifier.catalog import Model
-from classifier.compare import Part, agreement
-from classifier.endpoints.aside import Aside
-from classifier.endpoints.core import Endpoints, Source, told, told_along
+from classifier.endpoints.endpoint import COMPARE, MAX_COMPARISONS, Endpoint, limit
+from classifier.endpoints.error_messages import with_error_messages_in_stream
+from classifier.endpoints.services import Services
 from classifier.errors import ClassifierError, InputError, show
-from classifier.markup import compare as markup
+from classifier.inference.agreement import agreement
+from classifier.inference.prediction import Prediction
+from classifier.models.model import Model
+from classifier.pictures.source import PictureSource
 
-TELL_SECONDS = 0.5
+UPDATE_SECONDS = 0.5
 
 
-class ModelAnswer(TypedDict):
-    """What a model says, or why it says nothing. `megabytes` (2²⁰ bytes) is its size."""
+class ModelResult(TypedDict):
+    """The prediction of a model, or its error. `megabytes` (2²⁰ bytes) is its size."""
 
     model: str
     labels: int
@@ -31,7 +32,7 @@ class ModelAnswer(TypedDict):
 
 
 class AgreementRecord(TypedDict):
-    """The label that most models put first, how many did, of how many that answered."""
+    """The most frequent first label, how many models predict it, and of how many models."""
 
     label: str
     models: int
@@ -39,130 +40,110 @@ class AgreementRecord(TypedDict):
 
 
 class ComparisonRecord(TypedDict):
-    """The answers that are there, in the order in which the models were named."""
+    """The results that are available, in the order of the request."""
 
     image: str
-    answers: list[ModelAnswer]
+    answers: list[ModelResult]
     agreement: AgreementRecord | None
 
 
+@dataclass
+class Progress:
+    """The progress of one model: the fraction of its download in 0-1, then its result."""
+
+    model: Model
+    download_fraction: float | None = None
+    prediction: Prediction | None = None
+    error: str | None = None
+
+
+def endpoints(services: Services) -> list[Endpoint]:
+    """Returns the endpoints of this module."""
+    compare = Compare(services)
+    return [Endpoint("compare", compare.compare, limit(COMPARE, MAX_COMPARISONS))]
+
+
 class Compare:
-    """What can be asked of several models at once."""
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
-    def __init__(self, endpoints: Endpoints, aside: Aside) -> None:
-        self._endpoints = endpoints
-        self._aside = aside
-
-    @told_along
+    @with_error_messages_in_stream
     async def compare(
         self, image: str | FileData, models: list[str]
     ) -> AsyncGenerator[ComparisonRecord]:
-        """What several models say of one picture, side by side, and how far they agree.
+        """The predictions of several models for one picture, and how well they agree.
 
-        A model that fails has an error in place of predictions and harms no other.
+        A model that fails has an error instead of predictions; the others are not affected.
 
         Parameters:
             image: Name of a picture in the gallery, or a file: in Python handle_file("a.jpg")
-            models: Names of models, of those that /info lists; fetched if they are not here
+            models: Names of models; /info lists them. They are downloaded if needed
         Returns:
-            For each model its five likeliest labels; the label that most put first
+            The five likeliest labels of each model, and the most frequent first label
         """
-        source = self._endpoints.source(image)
-        async with aclosing(self._through(source, models)) as told:
-            async for parts in told:
-                yield _record(source, parts)
+        source = self._services.picture(image)
+        async with aclosing(compare_models(self._services, source, models)) as updates:
+            async for progress in updates:
+                yield _record(source, progress)
 
-    @told_along
-    async def table(
-        self, image: object, own: object, edits: object, models: object
-    ) -> AsyncGenerator[str]:
-        """The same for the page, each answer as it comes."""
-        source = await self._endpoints.asked(image, own, edits)
-        async with aclosing(self._through(source, models)) as told:
-            async for parts in told:
-                yield markup.comparison(source.name, parts)
 
-    @told
-    async def choices(self) -> Any:
-        """The models to choose from, as they are now; what is chosen is left alone."""
-        return gradio.update(choices=self.offer())
+async def compare_models(
+    services: Services, source: PictureSource, models: object
+) -> AsyncGenerator[list[Progress]]:
+    """Asks all models, and yields their progress regularly until all of them have ended.
 
-    def offer(self) -> list[tuple[str, str]]:
-        """What the page calls each model, and its name."""
-        return [
-            (
-                model.name
-                if self._is_ready(model)
-                else f"{model.name} (fetch {model.megabytes:.0f} MB)",
-                model.name,
-            )
-            for model in self._endpoints.classifier.catalog.values()
-        ]
+    Raises InputError if `models` is not a list of names, with at least one.
+    """
+    if not isinstance(models, list) or not models:
+        raise InputError(f"The models are {show(models)}; expected a list of at least one name.")
+    chosen = [services.classifier.model(name) for name in models]
+    progress = [Progress(model) for model in {model.name: model for model in chosen}.values()]
 
-    def ready(self) -> list[str]:
-        """The models that are here."""
-        catalog = self._endpoints.classifier.catalog
-        return [model.name for model in catalog.values() if self._is_ready(model)]
-
-    def _is_ready(self, model: Model) -> bool:
-        return self._endpoints.classifier.engine.is_ready(model)
-
-    async def _through(self, source: Source, models: object) -> AsyncGenerator[list[Part]]:
-        """What is known of each model's answer, now and then until all is."""
-        parts = [Part(model) for model in self._chosen(models)]
-        work = [asyncio.create_task(self._answer(part, source)) for part in parts]
-        try:
-            pending: Iterable[asyncio.Task[None]] = work
-            while pending:
-                yield parts
-                _, pending = await asyncio.wait(pending, timeout=TELL_SECONDS)
-            await asyncio.gather(*work)
-            yield parts
-        finally:
-            for task in work:
-                task.cancel()
-            await asyncio.wait(work)
-
-    def _chosen(self, models: object) -> list[Model]:
-        if not isinstance(models, list) or not models:
-            raise InputError(
-                f"The models are {show(models)}; expected a list of names, at least one."
-            )
-        chosen = [self._endpoints.classifier.model(name) for name in models]
-        return list({model.name: model for model in chosen}.values())
-
-    async def _answer(self, part: Part, source: Source) -> None:
-        """Fetches the model if it is not here, and asks it."""
-
-        def report(fetched: float) -> None:
-            part.fetched = fetched
+    async def ask(entry: Progress) -> None:
+        def report(fraction: float) -> None:
+            entry.download_fraction = fraction
 
         try:
-            await self._endpoints.begin(part.model, report)
-            part.fetched = None
-            part.prediction = await self._aside.classify(source.content, source.name, part.model)
+            await services.predictor.prepare(entry.model, report)
+            entry.download_fraction = None
+            entry.prediction = await services.low_priority.classify(
+                source.content, source.name, entry.model
+            )
         except ClassifierError as error:
-            part.error = str(error)
+            entry.error = str(error)
+
+    tasks = [asyncio.create_task(ask(entry)) for entry in progress]
+    try:
+        pending: Iterable[asyncio.Task[None]] = tasks
+        while pending:
+            yield progress
+            _, pending = await asyncio.wait(pending, timeout=UPDATE_SECONDS)
+        await asyncio.gather(*tasks)
+        yield progress
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
-def _record(source: Source, parts: Sequence[Part]) -> ComparisonRecord:
-    agreed = agreement([part.prediction for part in parts if part.prediction])
+def _record(source: PictureSource, progress: Sequence[Progress]) -> ComparisonRecord:
+    agreed = agreement([entry.prediction for entry in progress if entry.prediction])
     return {
         "image": source.name,
-        "answers": [_answer(part) for part in parts if part.prediction or part.error],
+        "answers": [_result(entry) for entry in progress if entry.prediction or entry.error],
         "agreement": asdict(agreed) if agreed else None,  # type: ignore[typeddict-item]
     }
 
 
-def _answer(part: Part) -> ModelAnswer:
-    answer: ModelAnswer = {
-        "model": part.model.name,
-        "labels": len(part.model.labels),
-        "megabytes": round(part.model.megabytes, 1),
+def _result(entry: Progress) -> ModelResult:
+    result: ModelResult = {
+        "model": entry.model.name,
+        "labels": len(entry.model.labels),
+        "megabytes": round(entry.model.megabytes, 1),
     }
-    if part.prediction:
-        record = part.prediction.record()
-        answer |= {"predictions": record["predictions"], "seconds": record["seconds"]}
-    if part.error:
-        answer["error"] = part.error
-    return answer
+    if entry.prediction:
+        record = entry.prediction.record()
+        result |= {"predictions": record["predictions"], "seconds": record["seconds"]}
+    if entry.error:
+        result["error"] = entry.error
+    return result

@@ -1,37 +1,40 @@
-"""Pictures changed, and the histograms of both."""
+"""Editing pictures: /transform and /histogram."""
 
-import base64
-import io
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
-import gradio
 from gradio import FileData
 from PIL import Image
 
-from classifier import images
-from classifier.edits import LONGEST, Edits, Histogram, fit, histogram
-from classifier.endpoints.core import EDITS_AT_ONCE, Endpoints, Source, told
-from classifier.markup import edit as markup
-
-__all__ = ["EDITS_AT_ONCE", "Edit", "Histograms"]
-
-SHOWN = 640  # pixels a side at most, in the page
+from classifier.endpoints.endpoint import EDIT, MAX_EDITS, Endpoint, limit
+from classifier.endpoints.error_messages import with_error_messages
+from classifier.endpoints.services import Services
+from classifier.pictures.decoding import decode
+from classifier.pictures.edits import MAX_SIDE, Edits, Histogram, histogram, limit_size
+from classifier.pictures.source import PictureSource
 
 
 class Histograms(TypedDict):
-    """The histogram of a picture, and of what it became."""
+    """The histograms of a picture before and after the edits."""
 
     original: Histogram
     edited: Histogram
 
 
+def endpoints(services: Services) -> list[Endpoint]:
+    """Returns the endpoints of this module."""
+    edit = Edit(services)
+    queueing = limit(EDIT, MAX_EDITS)
+    return [
+        Endpoint("transform", edit.transform, queueing),
+        Endpoint("histogram", edit.histogram, queueing),
+    ]
+
+
 class Edit:
-    """The endpoints that change pictures, beside those that look at them."""
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
-    def __init__(self, endpoints: Endpoints) -> None:
-        self._endpoints = endpoints
-
-    @told
+    @with_error_messages
     async def transform(
         self,
         image: str | FileData,
@@ -42,24 +45,25 @@ class Edit:
         rotation: float = 0.0,
         flip: Literal["none", "horizontal", "vertical"] = "none",
     ) -> FileData:
-        """A picture with other colours, brightness, contrast, sharpness, turned or flipped.
+        """A picture with other colours, brightness, contrast, sharpness, rotated or flipped.
 
         Parameters:
             image: Name of a picture in the gallery, or a file: in Python handle_file("a.jpg")
-            colour: From 0 (gray) over 1 (as it is) to 3 (three times as colourful)
-            brightness: From 0 (black) over 1 (as it is) to 3
-            contrast: From 0 (even gray) over 1 (as it is) to 3
-            sharpness: From 0 (soft) over 1 (as it is) to 3
-            rotation: Degrees clockwise, from -180 to 180; what it lays bare becomes white
+            colour: From 0 (grey) to 3 (three times as colourful); 1 changes nothing
+            brightness: From 0 (black) to 3; 1 changes nothing
+            contrast: From 0 (uniform grey) to 3; 1 changes nothing
+            sharpness: From 0 (blurred) to 3; 1 changes nothing
+            rotation: Degrees clockwise, from -180 to 180; the corners become white
             flip: Swaps left and right (horizontal) or top and bottom (vertical)
         Returns:
-            A PNG, 1,024 pixels a side at most before it is turned; removed within an hour
+            A PNG of at most 1,024 pixels a side before rotation; deleted within an hour
         """
         edits = Edits(colour, brightness, contrast, sharpness, rotation, flip)
-        source = await self._endpoints.edited(self._endpoints.source(image), edits)
-        return FileData(path=str(self._endpoints.kept(source)), mime_type="image/png")
+        source = await self._services.editor.edit(self._services.picture(image), edits)
+        file = self._services.uploads.save_edited(source)
+        return FileData(path=str(file), mime_type="image/png")
 
-    @told
+    @with_error_messages
     async def histogram(
         self,
         image: str | FileData,
@@ -70,57 +74,31 @@ class Edit:
         rotation: float = 0.0,
         flip: Literal["none", "horizontal", "vertical"] = "none",
     ) -> Histograms:
-        """How many pixels have each value, in red, green, blue and luminance.
+        """The number of pixels with each value, in red, green, blue and luminance.
 
         Parameters:
             image: Name of a picture in the gallery, or a file: in Python handle_file("a.jpg")
-            colour: From 0 (gray) over 1 (as it is) to 3 (three times as colourful)
-            brightness: From 0 (black) over 1 (as it is) to 3
-            contrast: From 0 (even gray) over 1 (as it is) to 3
-            sharpness: From 0 (soft) over 1 (as it is) to 3
-            rotation: Degrees clockwise, from -180 to 180; what it lays bare becomes white
+            colour: From 0 (grey) to 3 (three times as colourful); 1 changes nothing
+            brightness: From 0 (black) to 3; 1 changes nothing
+            contrast: From 0 (uniform grey) to 3; 1 changes nothing
+            sharpness: From 0 (blurred) to 3; 1 changes nothing
+            rotation: Degrees clockwise, from -180 to 180; the corners become white
             flip: Swaps left and right (horizontal) or top and bottom (vertical)
         Returns:
-            256 counts for each, of the picture and of what the edits make of it, both
-            1,024 pixels a side at most
+            256 counts for each channel, of the picture and of the edited picture, both with
+            at most 1,024 pixels a side
         """
         edits = Edits(colour, brightness, contrast, sharpness, rotation, flip)
-        source = self._endpoints.source(image)
+        source = self._services.picture(image)
 
-        def both() -> Histograms:
-            original, edited = _both(source, edits)
+        def work() -> Histograms:
+            original, edited = before_and_after(source, edits)
             return {"original": histogram(original), "edited": histogram(edited)}
 
-        return await self._endpoints.work(both)
-
-    @told
-    async def view(self, image: object, own: object, edits: object) -> Any:
-        """The picture before and after, and both histograms, as the page shows them."""
-        if image is None and own is None:
-            return gradio.skip()
-        chosen = Edits.from_values(edits)
-        source = self._endpoints.unedited(image, own)
-
-        def draw() -> str:
-            original, edited = _both(source, chosen)
-            return markup.view(
-                (data_url(original), histogram(original)),
-                (data_url(edited), histogram(edited)),
-                chosen,
-            )
-
-        return await self._endpoints.work(draw)
+        return await self._services.editor.run(work)
 
 
-def _both(source: Source, edits: Edits) -> tuple[Image.Image, Image.Image]:
-    original = fit(images.read(source.content, source.name, LONGEST))
+def before_and_after(source: PictureSource, edits: Edits) -> tuple[Image.Image, Image.Image]:
+    """Returns the picture before and after the edits, both limited to MAX_SIDE pixels."""
+    original = limit_size(decode(source.content, source.name, MAX_SIDE))
     return original, edits.apply(original)
-
-
-def data_url(picture: Image.Image) -> str:
-    """The picture, smaller if it is large, as an address that holds it: nothing is kept."""
-    shown = picture.copy()
-    shown.thumbnail((SHOWN, SHOWN))
-    content = io.BytesIO()
-    shown.save(content, "WEBP", quality=85)
-    return "data:image/webp;base64," + base64.b64encode(content.getvalue()).decode()

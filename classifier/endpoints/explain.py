@@ -1,4 +1,4 @@
-"""Where a model looked."""
+"""Explaining a prediction: /explain."""
 
 import asyncio
 import io
@@ -7,22 +7,23 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any, TypedDict, TypeVar
 
-import gradio
 from gradio import FileData
 
-from classifier.download import Report, ignore
-from classifier.endpoints.core import POLL_SECONDS, PROGRESS, Endpoints, Source, told
-from classifier.endpoints.edit import data_url
-from classifier.explain import Explanation, Heat, check, explain
-from classifier.heat import layer, overlay
-from classifier.markup import explain as markup
+from classifier.download import ProgressCallback, no_progress
+from classifier.endpoints.endpoint import INFERENCE, Endpoint, limit
+from classifier.endpoints.error_messages import with_error_messages
+from classifier.endpoints.services import Services
+from classifier.inference.explanation import Explanation, LabelHeatmap, check_label, explain
+from classifier.inference.heatmaps import overlay
+from classifier.pictures.source import PictureSource
 
 DECIMALS = 3
+POLL_SECONDS = 0.1
 Result = TypeVar("Result")
 
 
 class Box(TypedDict):
-    """A part of a picture, in parts of its width and height from the top left corner."""
+    """A part of a picture, as fractions of its width and height from the top left corner."""
 
     left: float
     top: float
@@ -30,8 +31,8 @@ class Box(TypedDict):
     bottom: float
 
 
-class Explained(TypedDict):
-    """What speaks for a label: `map` has rows of what the model saw, each value in 0-1."""
+class LabelExplanation(TypedDict):
+    """The explanation of a label: `map` has rows that cover the view, with values in 0-1."""
 
     label: str
     probability: float
@@ -40,40 +41,48 @@ class Explained(TypedDict):
 
 
 class ExplanationRecord(TypedDict):
-    """A prediction, and what speaks for its labels."""
+    """A prediction, and the explanations of its labels."""
 
     model: str
     image: str
     predictions: list[dict[str, Any]]
     seconds: float
     view: Box
-    explanations: list[Explained]
+    explanations: list[LabelExplanation]
+
+
+def endpoints(services: Services) -> list[Endpoint]:
+    """Returns the endpoints of this module."""
+    explanations = Explain(services)
+    return [Endpoint("explain", explanations.explain, limit(INFERENCE, services.concurrency))]
 
 
 class Explain:
-    """The endpoints that show where a model looked, beside those that ask it."""
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
-    def __init__(self, endpoints: Endpoints) -> None:
-        self._endpoints = endpoints
-
-    @told
+    @with_error_messages
     async def explain(
         self, image: str | FileData, model: str, label: str | None = None
     ) -> ExplanationRecord:
-        """Where a model looked: a heat map over the picture for each of its five likeliest labels.
+        """Where a model looked: a heatmap over the picture for each of its five likeliest labels.
 
         Parameters:
             image: Name of a picture in the gallery, or a file: in Python handle_file("a.jpg")
-            model: Name of a model, one of those that /info lists; fetched when first used
-            label: One label that the model knows, to explain it alone; null for the five
+            model: Name of a model; /info lists them. It is downloaded when it is first used
+            label: One label of the model, to explain only that label; null for the five
         Returns:
-            The answer of /classify; the view, the part of the picture that the model saw; and
-            for each label explained a map of the view, 0 (nothing there speaks for it) to 1
-            (most does), and a picture with the map over it, removed within an hour
+            The result of /classify; the view, which is the part of the picture that the model
+            used; and for each label a map of the view from 0 (no support for the label) to 1
+            (most support), and a picture with the map on top, deleted within an hour
         """
-        source = self._endpoints.source(image)
-        explanation, files = await self._explain(
-            source, model, label, lambda explanation: (explanation, self._overlays(explanation))
+        source = self._services.picture(image)
+        explanation, files = await explain_picture(
+            self._services,
+            source,
+            model,
+            label,
+            lambda explanation: (explanation, self._overlays(explanation)),
         )
         view = explanation.view
         return {
@@ -86,80 +95,60 @@ class Explain:
             },
             "explanations": [
                 {
-                    "label": heat.label,
-                    "probability": round(heat.probability, 6),
-                    "map": [[round(place, DECIMALS) for place in row] for row in heat.places],
+                    "label": result.label,
+                    "probability": round(result.probability, 6),
+                    "map": [[round(value, DECIMALS) for value in row] for row in result.heatmap],
                     "overlay": file,
                 }
-                for heat, file in zip(explanation.heats, files, strict=True)
+                for result, file in zip(explanation.heatmaps, files, strict=True)
             ],
         }
 
-    @told
-    async def view(
-        self,
-        image: object,
-        own: object,
-        edits: object,
-        model: str,
-        progress: gradio.Progress = PROGRESS,
-    ) -> str:
-        """The picture under the heat of each of five labels, as the page shows it."""
-        source = await self._endpoints.asked(image, own, edits)
-
-        def draw(explanation: Explanation) -> str:
-            layers = [data_url(layer(heat.places)) for heat in explanation.heats]
-            return markup.explanation(explanation, data_url(explanation.picture), layers)
-
-        return await self._explain(
-            source, model, None, draw, lambda part: progress(part, desc=f"Looking through {model}")
-        )
-
-    async def _explain(
-        self,
-        source: Source,
-        model: str,
-        label: object,
-        draw: Callable[[Explanation], Result],
-        report: Report = ignore,
-    ) -> Result:
-        """What is drawn of an explanation, both in one turn.
-
-        Cancelled, a question costs nothing more, but for the label that is at hand.
-        """
-        classifier = self._endpoints.classifier
-        chosen = classifier.model(model)
-        known = None if label is None else check(label, chosen)
-        await self._endpoints.begin(chosen)
-        done, stopped = 0.0, False
-
-        def note(part: float) -> None:
-            nonlocal done
-            done = part
-            if stopped:
-                raise CancelledError
-
-        def work() -> Result:
-            return draw(explain(classifier, source.content, source.name, chosen, known, note))
-
-        turn = classifier.in_turn(work)
-        waiting = asyncio.wrap_future(turn)
-        try:
-            while not waiting.done():
-                report(done)
-                await asyncio.wait([waiting], timeout=POLL_SECONDS)
-            return await waiting
-        finally:
-            stopped = True
-            turn.cancel()
-
     def _overlays(self, explanation: Explanation) -> list[FileData]:
-        return [self._overlay(heat, explanation) for heat in explanation.heats]
+        return [self._overlay(result, explanation) for result in explanation.heatmaps]
 
-    def _overlay(self, heat: Heat, explanation: Explanation) -> FileData:
+    def _overlay(self, result: LabelHeatmap, explanation: Explanation) -> FileData:
         content = io.BytesIO()
-        overlay(explanation.picture, heat.places, explanation.view).save(
-            content, "JPEG", quality=90
-        )
-        name = re.sub(r"\W+", "-", f"{explanation.prediction.model}-{heat.label}")
-        return FileData(path=str(self._endpoints.uploads.keep(content.getvalue(), f"{name}.jpg")))
+        picture = overlay(explanation.picture, result.heatmap, explanation.view)
+        picture.save(content, "JPEG", quality=90)
+        name = re.sub(r"\W+", "-", f"{explanation.prediction.model}-{result.label}")
+        return FileData(path=str(self._services.uploads.save(content.getvalue(), f"{name}.jpg")))
+
+
+async def explain_picture(
+    services: Services,
+    source: PictureSource,
+    model: str,
+    label: object,
+    draw: Callable[[Explanation], Result],
+    report: ProgressCallback = no_progress,
+) -> Result:
+    """Explains a prediction and returns what `draw` makes of it, both in one turn.
+
+    If the caller is cancelled, the work stops after the current label.
+    """
+    classifier = services.classifier
+    chosen = classifier.model(model)
+    checked = None if label is None else check_label(label, chosen)
+    await services.predictor.prepare(chosen)
+    fraction, stopped = 0.0, False
+
+    def progress(done: float) -> None:
+        nonlocal fraction
+        fraction = done
+        if stopped:
+            raise CancelledError
+
+    def work() -> Result:
+        return draw(explain(classifier, source.content, source.name, chosen, checked, progress))
+
+    turn = classifier.run(work)
+    waiting = asyncio.wrap_future(turn)
+    try:
+        while not waiting.done():
+            report(fraction)
+            await asyncio.wait([waiting], timeout=POLL_SECONDS)
+        return await waiting
+    finally:
+        stopped = True
+        turn.cancel()

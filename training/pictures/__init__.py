@@ -1,1 +1,1 @@
-"""The sample pictures in `images/`, modelled in code and rendered by Blender's Cycles."""
+"""The sample pictures in `images/`, modelled in code and rendered with Blender's Cycles."""

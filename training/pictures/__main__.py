@@ -1,4 +1,8 @@
-"""`python -m training.pictures [NAME ...]` renders pictures into `images/`, all by default."""
+"""Renders sample pictures into `images/`.
+
+`python -m training.pictures [NAME ...]` renders the named pictures. Without names it renders all
+of them and the contact sheet `docs/images.jpg`.
+"""
 
 import argparse
 import time
@@ -15,13 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 def main() -> None:
     parser = argparse.ArgumentParser(prog="training.pictures", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(SCENES))
-    parser.add_argument("--size", type=int, default=512, help="pixels along a side")
-    parser.add_argument("--samples", type=int, default=12, help="light paths a pixel")
+    parser.add_argument("--size", type=int, default=512, help="width and height in pixels")
+    parser.add_argument("--samples", type=int, default=12, help="samples per pixel")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=ROOT / "images")
     arguments = parser.parse_args()
     if unknown := sorted(set(arguments.names) - set(SCENES)):
-        parser.error(f"no scene {', '.join(unknown)}; choose from {', '.join(SCENES)}")
+        parser.error(f"unknown scene {', '.join(unknown)}; choose from {', '.join(SCENES)}")
     arguments.folder.mkdir(parents=True, exist_ok=True)
     for name in arguments.names or SCENES:
         began = time.monotonic()

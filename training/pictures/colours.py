@@ -1,10 +1,10 @@
-"""Colours as the sRGB hex strings people pick them by, for renderers that want linear light."""
+"""Conversion of sRGB hex colours to the linear colours that the renderer expects."""
 
 Colour = tuple[float, float, float, float]
 
 
 def rgb(code: str) -> Colour:
-    """Linear red, green, blue and an alpha of one for a code such as "#e07a1f"."""
+    """Returns linear red, green, blue and an alpha of 1 for a code such as "#e07a1f"."""
     digits = code.removeprefix("#")
     red, green, blue = (int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4))
     return _linear(red), _linear(green), _linear(blue), 1.0

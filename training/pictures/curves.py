@@ -1,4 +1,4 @@
-"""Shapes that follow a line: turned on a lathe, or drawn out along it."""
+"""Shapes that follow a line: solids of revolution and tubes."""
 
 import math
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from .shapes import Point, Thing, add, place, sheet
 
 
 def trace(text: str) -> list[tuple[float, ...]]:
-    """Points as SVG writes them: "0,0 1.5,2" is [(0, 0), (1.5, 2)]."""
+    """Parses points in SVG notation: "0,0 1.5,2" gives [(0, 0), (1.5, 2)]."""
     return [tuple(float(number) for number in point.split(",")) for point in text.split()]
 
 
 def smooth_line(points: Sequence[Point], steps: int) -> list[Any]:
-    """A Catmull-Rom curve through the points, `steps` points for each stretch."""
+    """Returns a Catmull-Rom curve through the points, with `steps` points per segment."""
     ends = [Vector(points[0]), *map(Vector, points), Vector(points[-1])]
     line = []
     for a, b, c, d in zip(ends, ends[1:], ends[2:], ends[3:], strict=False):
@@ -38,7 +38,10 @@ def smooth_line(points: Sequence[Point], steps: int) -> list[Any]:
 def lathe(
     profile: Sequence[Point], surface: Surface, sharp: bool = False, sides: int = 72
 ) -> Thing:
-    """The profile's (radius, height) points turned about z; `sharp` keeps its corners."""
+    """Adds a solid of revolution about z.
+
+    `profile` holds (radius, height) points; `sharp` keeps its corners.
+    """
     line = list(profile) if sharp else smooth_line(profile, 8)
 
     def point(u: float, v: float) -> Point:
@@ -52,7 +55,7 @@ def lathe(
 
 
 def ring(radius: float, thick: float, at: Point, surface: Surface) -> Thing:
-    """A horizontal hoop of round bar."""
+    """Adds a horizontal ring with a round cross-section."""
     turns = [math.pi * step / 12 for step in range(24)]
     line = [(radius * math.cos(turn), radius * math.sin(turn), 0) for turn in turns]
     return place(tube(line, thick, surface, closed=True), at)
@@ -65,7 +68,7 @@ def tube(
     closed: bool = False,
     taper: Sequence[float] = (),
 ) -> Thing:
-    """A round bar along a smooth line; `taper` scales its radius at each point."""
+    """Adds a tube along a smooth line; `taper` scales its radius at each point."""
     data = bpy.data.curves.new("tube", "CURVE")
     data.dimensions, data.bevel_depth, data.bevel_resolution = "3D", radius, 6
     data.resolution_u, data.use_fill_caps = 12, True

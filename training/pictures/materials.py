@@ -1,4 +1,4 @@
-"""Physically based materials: what a thing is made of."""
+"""Physically based materials."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from .nodes import Graph, Socket
 
 
 class Surface(Graph):
-    """A material around one Principled shader, whose inputs are set by keyword."""
+    """A material with one Principled shader; keyword arguments set the shader's inputs."""
 
     def __init__(self, colour: Any = "#cccccc", roughness: Any = 0.5, **inputs: Any) -> None:
         self.material = bpy.data.materials.new("surface")
@@ -24,13 +24,13 @@ class Surface(Graph):
         return self
 
     def bump(self, height: Socket, strength: float = 0.3, distance: float = 0.05) -> "Surface":
-        """Roughens the light, not the outline, by a height texture."""
+        """Adds a bump map from a height texture: it changes the shading, not the outline."""
         node = self.node("ShaderNodeBump", height=height, strength=strength, distance=distance)
         return self.set(normal=node.outputs[0])
 
 
 def plain(colour: str, roughness: float = 0.5, **inputs: Any) -> Surface:
-    """Paint, plastic, ceramic: one colour, a little uneven in its gloss."""
+    """Returns paint, plastic or ceramic: one colour with a slightly uneven gloss."""
     surface = Surface(colour, **inputs)
     spots = surface.noise(6, vector=surface.place("Object"))
     low, high = max(roughness - 0.08, 0), min(roughness + 0.08, 1)
@@ -39,12 +39,12 @@ def plain(colour: str, roughness: float = 0.5, **inputs: Any) -> Surface:
 
 
 def metal(colour: str, roughness: float = 0.3) -> Surface:
-    """Polished or brushed metal of one colour."""
+    """Returns polished or brushed metal of one colour."""
     return plain(colour, roughness, metallic=1.0)
 
 
 def glass(colour: str = "#ffffff", roughness: float = 0.0, ior: float = 1.45) -> Surface:
-    """Glass whose shadow lets light through, which spares the renderer its caustics."""
+    """Returns glass with a transparent shadow, so that the renderer needs no caustics."""
     surface = Surface(colour, roughness, transmission_weight=1.0, ior=ior)
     clear = surface.node("ShaderNodeBsdfTransparent", color=colour)
     rays = surface.node("ShaderNodeLightPath")
@@ -58,14 +58,14 @@ def glass(colour: str = "#ffffff", roughness: float = 0.0, ior: float = 1.45) ->
 
 
 def glow(colour: str, strength: float) -> Surface:
-    """A lamp: it shines and lights what is near."""
+    """Returns a surface that emits light and illuminates its surroundings."""
     return Surface(colour, emission_color=colour, emission_strength=strength)
 
 
 def wood(
     dark: str, light: str, scale: float = 1.0, axis: str = "X", roughness: float = 0.45
 ) -> Surface:
-    """Boards cut along `axis`, with grain stretched that way."""
+    """Returns wood with its grain along `axis`."""
     surface = Surface(roughness=roughness)
     stretch = [0.08 * scale if name == axis else scale for name in "XYZ"]
     vector = surface.place(scale=stretch)
@@ -81,7 +81,7 @@ def wood(
 
 
 def stone(dark: str, light: str, scale: float = 1.0) -> Surface:
-    """Rough, stained stone, not in courses."""
+    """Returns rough, stained stone without joints."""
     surface = Surface(roughness=0.85)
     stains = surface.noise(1.5 * scale, 8)
     surface.set(base_color=surface.ramp(stains, (0.3, dark), (0.7, light)))
@@ -89,7 +89,7 @@ def stone(dark: str, light: str, scale: float = 1.0) -> Surface:
 
 
 def masonry(colours: tuple[str, str, str], scale: float, plane: str = "XZ") -> Surface:
-    """Coursed stone or brick on the walls that face along the axis not in `plane`."""
+    """Returns courses of stone or brick for walls that are parallel to `plane`."""
     surface = Surface(roughness=0.85)
     place = surface.place()
     across, up = surface.along(plane[0], place), surface.along(plane[1], place)
@@ -102,7 +102,7 @@ def masonry(colours: tuple[str, str, str], scale: float, plane: str = "XZ") -> S
 
 
 def cloth(colour: str, weave: float = 60.0) -> Surface:
-    """Woven cloth of `weave` threads a unit."""
+    """Returns woven cloth with a thread density of `weave`."""
     surface = Surface(colour, 0.9, sheen_weight=0.3)
     threads = surface.calculate("ADD", surface.waves(weave, "X"), surface.waves(weave, "Y"))
     return surface.bump(threads, 0.3, 0.01)

@@ -26,7 +26,7 @@ def land(
     height: Callable[[float, float], float],
     cells: int = 160,
 ) -> Thing:
-    """Terrain over a rectangle about `centre`, its height a function of x and y."""
+    """Adds terrain over a rectangle around `centre`; its height is a function of x and y."""
 
     def point(u: float, v: float) -> Point:
         x, y = centre[0] + (u - 0.5) * size[0], centre[1] + (v - 0.5) * size[1]
@@ -36,7 +36,7 @@ def land(
 
 
 def rough(x: float, y: float, seed: float = 0, octaves: int = 6) -> float:
-    """Fractal noise, about -1 to 1."""
+    """Returns fractal noise, from about -1 to 1."""
     return noise.fractal(Vector((x, y, seed)), 1.0, 2.0, octaves)
 
 

@@ -1,22 +1,27 @@
-"""Procedural textures as a few verbs over Blender's shader nodes."""
+"""Procedural textures: short methods that build Blender's shader nodes."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from .colours import rgb
 
-Socket = Any  # bpy's node sockets: built at run time, without types of their own.
+Socket = (
+    Any  # A node socket of bpy, which creates these classes at run time and has no types for them.
+)
 Stop = tuple[float, str]
 
 
 class Graph:
-    """A node tree under construction: every method adds a node and returns its output."""
+    """A node tree under construction. Most methods add nodes and return an output socket."""
 
     def __init__(self, tree: Any) -> None:
         self.tree = tree
 
     def node(self, kind: str, **inputs: Any) -> Any:
-        """A new node; inputs are given by place ("i0") or by name, as values or sockets."""
+        """Adds a node and returns it.
+
+        Inputs are values or sockets, given by index ("i0") or by name.
+        """
         node = self.tree.nodes.new(kind)
         for name, value in inputs.items():
             place = int(name[1:]) if name[0] == "i" and name[1:].isdigit() else _title(name)
@@ -24,19 +29,19 @@ class Graph:
         return node
 
     def connect(self, value: Any, socket: Socket) -> None:
-        """Feeds a socket from another, from a number or vector, or from a hex colour."""
+        """Connects a socket to another one, or sets it to a number, vector or hex colour."""
         if hasattr(value, "is_linked"):
             self.tree.links.new(value, socket)
         else:
             socket.default_value = rgb(value) if isinstance(value, str) else value
 
     def place(self, kind: str = "Object", scale: Sequence[float] = (1, 1, 1)) -> Socket:
-        """Where a point lies, in one of Blender's texture coordinates, times `scale`."""
+        """Returns the position in the texture coordinates `kind`, multiplied by `scale`."""
         coordinates = self.node("ShaderNodeTexCoord").outputs[kind]
         return self.node("ShaderNodeMapping", vector=coordinates, scale=scale).outputs[0]
 
     def along(self, axis: str, vector: Socket | None = None) -> Socket:
-        """One component of a vector; of the object's own coordinates if none is given."""
+        """Returns one component of a vector, by default of the object's own coordinates."""
         vector = self.place() if vector is None else vector
         return self.node("ShaderNodeSeparateXYZ", i0=vector).outputs["XYZ".index(axis)]
 
@@ -49,7 +54,7 @@ class Graph:
         ).outputs[0]
 
     def cells(self, scale: float, feature: str = "F1", vector: Socket | None = None) -> Any:
-        """Worley's cellular texture: a node with Distance and Color outputs."""
+        """Adds Worley's cellular texture; returns a node with Distance and Color outputs."""
         vector = self.place() if vector is None else vector
         node = self.node("ShaderNodeTexVoronoi", vector=vector, scale=scale)
         node.feature = feature
@@ -58,7 +63,10 @@ class Graph:
     def bricks(
         self, scale: float, colours: Sequence[str], vector: Socket, gap: float = 0.02
     ) -> Any:
-        """Courses of bricks in two colours and mortar: a node with Color and Fac outputs."""
+        """Adds courses of bricks; returns a node with Color and Fac outputs.
+
+        `colours` are two colours of bricks and the colour of the mortar.
+        """
         first, second, mortar = colours
         return self.node(
             "ShaderNodeTexBrick", vector=vector, color1=first, color2=second, mortar=mortar,
@@ -74,7 +82,7 @@ class Graph:
         return node.outputs[1]
 
     def ramp(self, value: Socket, *stops: Stop) -> Socket:
-        """A colour for every value, blended between stops of (value, hex colour)."""
+        """Returns a colour for each value, interpolated between (value, hex colour) stops."""
         node = self.node("ShaderNodeValToRGB", i0=value)
         elements = node.color_ramp.elements
         while len(elements) < len(stops):
@@ -84,7 +92,7 @@ class Graph:
         return node.outputs[0]
 
     def blend(self, share: Any, first: Any, second: Any, mode: str = "MIX") -> Socket:
-        """The first colour, turning into the second as `share` goes from 0 to 1."""
+        """Returns the first colour at a `share` of 0, the second at 1, and blends between."""
         node = self.tree.nodes.new("ShaderNodeMix")
         node.data_type, node.blend_type = "RGBA", mode
         for place, value in ((0, share), (6, first), (7, second)):
@@ -92,7 +100,7 @@ class Graph:
         return node.outputs[2]
 
     def length(self, x: Socket, y: Socket) -> Socket:
-        """How far the point (x, y) lies from the origin."""
+        """Returns the distance of the point (x, y) from the origin."""
         squares = (self.calculate("MULTIPLY", side, side) for side in (x, y))
         return self.calculate("SQRT", self.calculate("ADD", *squares))
 

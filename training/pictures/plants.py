@@ -1,4 +1,4 @@
-"""Grass, trees and woods, of leaves by the thousand."""
+"""Grass, trees and forests, built from thousands of leaves."""
 
 import math
 import random
@@ -10,7 +10,7 @@ from .shapes import Point, Thing, copy, mesh, place, rod
 
 
 def foliage(light: str, dark: str) -> Surface:
-    """Leaves let a third of the light through."""
+    """Returns the surface of leaves, which let a third of the light through."""
     surface = Surface(roughness=0.55)
     shade = surface.node("ShaderNodeObjectInfo").outputs["Random"]
     mottled = surface.calculate(
@@ -29,7 +29,7 @@ def foliage(light: str, dark: str) -> Surface:
 def grass(
     surface: Surface, chance: random.Random, blade: float, spots: list[Point], width: float = 0.05
 ) -> None:
-    """A tuft at every spot; blades are `blade` tall and `width` times that wide."""
+    """Adds a tuft at each spot. Blades are `blade` tall and `width` times as wide."""
     tufts = [_tuft(surface, chance, blade, width) for _ in range(6)]
     for tuft in tufts:
         tuft.location = (0, 0, -1000)
@@ -62,7 +62,7 @@ def tree(
     height: float,
     leaf: float = 0.035,
 ) -> Thing:
-    """A broad-leaved tree; returns its crown, which can be copied."""
+    """Adds a broad-leaved tree and returns its crown, which can be copied."""
     rod(
         height * 0.035,
         height * 0.6,
@@ -102,7 +102,7 @@ def tree(
 
 
 def wood_edge(crown: Thing, chance: random.Random, spots: list[Point], height: float) -> None:
-    """A copy of the crown at every spot, about `height` tall: a distant forest."""
+    """Adds a distant forest: a copy of the crown at each spot, about `height` tall."""
     for spot in spots:
         size = height * chance.uniform(0.75, 1.25)
         low = (spot[0], spot[1], spot[2] - 0.3 * size)

@@ -1,4 +1,4 @@
-"""Cycles, told what matters here: few threads, denoised, the same picture every time."""
+"""Renders a scene with Cycles: reproducible, denoised, and with a fixed number of threads."""
 
 import io
 import os
@@ -14,7 +14,7 @@ LARGEST_BYTES = 150_000
 
 
 def render(path: Path, size: int, samples: int, threads: int) -> None:
-    """Renders the open scene into a square JPEG of `size` pixels, of 150 kB at most."""
+    """Renders the open scene to a square JPEG of `size` pixels and at most 150 kB."""
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.render.resolution_x = scene.render.resolution_y = size
@@ -36,7 +36,10 @@ def render(path: Path, size: int, samples: int, threads: int) -> None:
 
 
 def jpeg(picture: Image.Image, largest: int) -> bytes:
-    """The picture at the best quality that fits into `largest` bytes."""
+    """Returns the picture as a JPEG at the best quality that fits into `largest` bytes.
+
+    The lowest quality is used if nothing fits.
+    """
     for quality in range(93, 30, -3):
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=quality, optimize=True)
@@ -47,7 +50,10 @@ def jpeg(picture: Image.Image, largest: int) -> bytes:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keeps off the terminal what Blender reports of every sample, past Python's streams."""
+    """Hides Blender's progress output.
+
+    Blender writes it to the file descriptor directly, so redirecting `sys.stdout` is not enough.
+    """
     terminal = os.dup(1)
     try:
         with Path(os.devnull).open("wb") as nowhere:

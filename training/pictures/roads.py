@@ -1,4 +1,4 @@
-"""A street and a railway, and the wheels that run there."""
+"""A street, a railway and wheels."""
 
 import random
 
@@ -11,7 +11,7 @@ DARK_GLASS = "#10171c"
 
 
 def street() -> None:
-    """An empty road along x, a kerb and trees behind it."""
+    """Adds an empty road along x, with a kerb and trees behind it."""
     asphalt = Surface(roughness=0.85)
     asphalt.set(base_color=asphalt.ramp(asphalt.noise(0.8, 9), (0.3, "#4a4b4d"), (0.7, "#707172")))
     asphalt.bump(asphalt.noise(40, 3), 0.4, 0.02)
@@ -31,14 +31,14 @@ def street() -> None:
 
 
 def wheel(at: Point, radius: float, black: Surface) -> None:
-    """A tyre and its hub, rolling along x."""
+    """Adds a tyre and its hub, for a vehicle that points along x."""
     rod(radius, 0.34, at, black, 0.06, (90, 0, 0))
     rod(radius * 0.58, 0.36, at, metal("#c3c6c8", 0.35), 0.03, (90, 0, 0))
     rod(radius * 0.2, 0.42, at, black, 0.02, (90, 0, 0))
 
 
 def railway() -> None:
-    """Two tracks along x in gravel; trains stand on the one through the origin."""
+    """Adds two tracks along x in gravel. Trains stand on the track through the origin."""
     gravel = Surface(roughness=0.95)
     pebbles = gravel.cells(5)
     gravel.set(

@@ -1,4 +1,4 @@
-"""Solid shapes: what a thing's outline is. Angles are in degrees, z points up."""
+"""Solid shapes. Angles are in degrees, z points up."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -39,7 +39,10 @@ def place(
 
 
 def copy(thing: Thing, at: Point, turn: Point = (0, 0, 0), scale: Point | float = 1) -> Thing:
-    """Another thing with the same mesh; scenes keep the first of many out of sight below."""
+    """Adds another object with the same mesh.
+
+    Scenes that need many copies place the original out of sight, below the ground.
+    """
     twin = thing.copy()
     bpy.context.collection.objects.link(twin)
     return place(twin, at, turn, scale)
@@ -48,7 +51,7 @@ def copy(thing: Thing, at: Point, turn: Point = (0, 0, 0), scale: Point | float 
 def box(
     size: Point, at: Point, surface: Surface, bevel: float = 0.02, turn: Point = (0, 0, 0)
 ) -> Thing:
-    """A block centred on `at`, its edges rounded by `bevel`."""
+    """Adds a block centred on `at`, with edges rounded by `bevel`."""
     shape = bmesh.new()
     bmesh.ops.create_cube(shape, size=1)
     bmesh.ops.scale(shape, vec=size, verts=shape.verts)
@@ -59,7 +62,7 @@ def rod(
     radius: float, height: float, at: Point, surface: Surface,
     bevel: float = 0.0, turn: Point = (0, 0, 0), top: float | None = None, sides: int = 48,
 ) -> Thing:  # fmt: skip
-    """A cylinder (a cone, if `top` is another radius) centred on `at`."""
+    """Adds a cylinder centred on `at`, or a cone if `top` gives another radius."""
     shape = bmesh.new()
     bmesh.ops.create_cone(
         shape, cap_ends=True, segments=sides, depth=height,
@@ -101,7 +104,7 @@ def sheet(
     surface: Surface,
     closed: bool = False,
 ) -> Thing:
-    """The surface of point(u, v), both from 0 to 1; `closed` joins its ends along u."""
+    """Adds the surface point(u, v), u and v from 0 to 1; `closed` joins its ends along u."""
     wide = columns if closed else columns + 1
     points = [point(i / columns, j / rows) for j in range(rows + 1) for i in range(wide)]
     faces = [
@@ -118,7 +121,7 @@ def sheet(
 
 
 def panel(outline: Sequence[Point], depth: float, surface: Surface, bevel: float = 0.0) -> Thing:
-    """A flat plate in the x-z plane with this outline, `depth` thick along y."""
+    """Adds a flat plate with this outline in the x-z plane and a thickness of `depth`."""
     shape = bmesh.new()
     corners = [shape.verts.new((x, -depth / 2, z)) for x, z in outline]
     face = shape.faces.new(corners)

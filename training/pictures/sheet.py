@@ -1,4 +1,4 @@
-"""All pictures on one."""
+"""The contact sheet of all sample pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ LARGEST_BYTES = 300_000
 
 
 def contact_sheet(paths: Sequence[Path], target: Path) -> None:
-    """Writes a JPEG of the pictures in rows, of 300 kB at most."""
+    """Writes a JPEG of at most 300 kB that shows the pictures in rows."""
     rows = -(-len(paths) // COLUMNS)
     step = PIXELS + GAP
     sheet = Image.new("RGB", (COLUMNS * step + GAP, rows * step + GAP), "white")

@@ -1,4 +1,4 @@
-"""An empty scene, its camera and its light."""
+"""Setup of a scene: clearing it, the camera and the lights."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ Point = Sequence[float]
 
 
 def clear() -> None:
-    """Starts over with nothing in the scene and colours shown as they were chosen."""
+    """Empties the scene and selects a view transform that keeps the chosen colours."""
     bpy.ops.wm.read_factory_settings(use_empty=True)
     view = bpy.context.scene.view_settings
     view.view_transform, view.look, view.exposure = "Khronos PBR Neutral", "None", 0.0
@@ -22,9 +22,10 @@ def clear() -> None:
 def camera(
     position: Point, target: Point, length: float = 50, blur: float = 0, focus: Point | None = None
 ) -> None:
-    """Looks from `position` to `target` through a lens of `length` millimetres.
+    """Adds a camera at `position` that points at `target`, with a focal length in millimetres.
 
-    `blur` is the lens opening's radius in scene units; sharp is what lies as far as `focus`.
+    `blur` is the radius of the lens opening in scene units. The camera focuses on `focus`,
+    by default on `target`.
     """
     data = bpy.data.cameras.new("camera")
     data.lens, data.clip_end = length, 5000
@@ -39,7 +40,10 @@ def camera(
 def sun(
     height: float, bearing: float, strength: float = 4, colour: str = "#fff1dc", size: float = 1
 ) -> None:
-    """Parallel light from `height` degrees up; bearing 0 is behind the picture, 90 its right."""
+    """Adds parallel light from `height` degrees above the horizon.
+
+    A bearing of 0 is behind the scene, 90 is to its right.
+    """
     data = bpy.data.lights.new("sun", "SUN")
     data.energy, data.color, data.angle = strength, rgb(colour)[:3], math.radians(size)
     up, turn = math.radians(height), math.radians(bearing)
@@ -53,7 +57,7 @@ def sun(
 def softbox(
     position: Point, target: Point, size: float, power: float, colour: str = "#ffffff"
 ) -> None:
-    """A square lamp of `size` units and `power` watts."""
+    """Adds a square lamp with sides of `size` units and a power in watts."""
     data = bpy.data.lights.new("softbox", "AREA")
     data.energy, data.size, data.color = power, size, rgb(colour)[:3]
     _add(data, position, target)
@@ -66,7 +70,7 @@ def bulb(position: Point, power: float, colour: str = "#ffb066", radius: float =
 
 
 def surroundings(low: str, high: str, strength: float = 1) -> None:
-    """Light from all sides, blended from a colour at the floor to one overhead."""
+    """Adds light from all sides, with a gradient from the colour `low` up to `high`."""
     graph = _world(strength)
     height = graph.along("Z", graph.place("Generated"))
     share = graph.node("ShaderNodeMapRange", i0=height, i1=-0.3, i2=0.9).outputs[0]
@@ -80,12 +84,15 @@ def sky(
     strength: float = 1,
     shift: float = 0,
 ) -> None:
-    """Daylight from above with clouds; `clouds` is the share they cover, `shift` picks which."""
+    """Adds a daylight sky.
+
+    `clouds` sets the share of the sky that clouds cover, `shift` selects the cloud pattern.
+    """
     graph = _world(strength)
     direction = graph.place("Generated")
     height = graph.calculate("MAXIMUM", graph.along("Z", direction), 0.0)
     blue = graph.ramp(graph.calculate("POWER", height, 0.6), (0, horizon), (0.75, zenith))
-    # Directions are projected on a flat ceiling: clouds thicken towards the horizon.
+    # Directions are projected onto a flat ceiling, so that clouds thicken towards the horizon.
     depth = graph.calculate("ADD", height, 0.12)
     flat = graph.node(
         "ShaderNodeCombineXYZ",
@@ -104,7 +111,8 @@ def sky(
 def _world(strength: float) -> Graph:
     world = bpy.data.worlds.new("world")
     world.use_nodes = True
-    # The map that guides rays to bright sky; Blender's own guess of its size takes long to fill.
+    # This map guides rays to the bright sky. Its size is set here because the size that
+    # Blender chooses takes long to fill.
     world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", 256
     bpy.context.scene.world = world
     world.node_tree.nodes["Background"].inputs["Strength"].default_value = strength

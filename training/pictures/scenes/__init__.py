@@ -1,4 +1,4 @@
-"""Every picture: its name, what ImageNet calls its subject, and what builds the scene."""
+"""All scenes by picture name, each with its ImageNet label and the function that builds it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

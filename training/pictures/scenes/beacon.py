@@ -1,4 +1,4 @@
-"""A striped lighthouse on its rock."""
+"""A striped lighthouse on a rock."""
 
 import math
 
@@ -49,7 +49,7 @@ def build() -> None:
 
 
 def _rock(dark: str, light: str, grassy: str) -> Surface:
-    """Rock on the slopes, grass where it is flat."""
+    """Returns a surface with rock on slopes and grass on flat ground."""
     surface = Surface(roughness=0.95)
     layers = surface.ramp(
         surface.noise(0.7, 9, 0.5, surface.place(scale=(1, 1, 2.5))), (0.3, dark), (0.7, light)

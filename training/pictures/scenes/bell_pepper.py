@@ -1,4 +1,4 @@
-"""A red pepper before a yellow and a green one."""
+"""A red pepper in front of a yellow and a green one."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A white bullet train, nose first."""
+"""A white bullet train, seen from the front."""
 
 import math
 

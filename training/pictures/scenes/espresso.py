@@ -1,4 +1,4 @@
-"""A cup of espresso with its foam."""
+"""A cup of espresso with foam."""
 
 import math
 import random

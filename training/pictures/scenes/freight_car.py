@@ -1,4 +1,4 @@
-"""A rusty boxcar among others."""
+"""A rusty boxcar in a row of boxcars."""
 
 from .. import stage
 from ..materials import Surface, metal, plain

@@ -1,4 +1,4 @@
-"""An hourglass half run down."""
+"""An hourglass that has half run down."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""An ice lolly of three colours against the sky."""
+"""An ice lolly with three colours in front of the sky."""
 
 import math
 

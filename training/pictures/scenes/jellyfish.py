@@ -63,7 +63,7 @@ def build() -> None:
 
 
 def _gel(light: str, dark: str, solid: float) -> Surface:
-    """Jelly: the flatter it is seen, the more of it there is."""
+    """Returns jelly that is more opaque where it is seen at a flat angle, at its edges."""
     gel = Surface(roughness=0.25)
     edge = gel.node("ShaderNodeLayerWeight", blend=0.35).outputs[1]
     gel.set(

@@ -1,4 +1,4 @@
-"""A table lamp with a pleated shade, lit."""
+"""A lit table lamp with a pleated shade."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Two fly agarics in a wood."""
+"""Two fly agarics in a forest."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Oranges, one of them cut."""
+"""Oranges, one of them cut in half."""
 
 import math
 
@@ -28,7 +28,7 @@ def _peel() -> Surface:
 
 
 def _navel(fruit: Thing) -> None:
-    """The little green star where the stalk was."""
+    """Adds the small green stub of the stalk."""
     stalk = ball(0.1, (0, 0, 0.98), plain("#56682a", 0.8), (1, 1, 0.4))
     stalk.parent = fruit
 
@@ -45,7 +45,7 @@ def _half_orange(peel: Surface) -> Thing:
     radius, angle = flesh.length(x, y), flesh.calculate("ARCTAN2", y, x)
     wave = flesh.calculate("SINE", flesh.calculate("MULTIPLY", angle, 5))
     wedge = flesh.calculate("ABSOLUTE", wave)
-    # Walls between the segments are as thick outside as inside.
+    # The radius keeps the walls between the segments equally thick from centre to rim.
     wall = flesh.calculate("MULTIPLY", wedge, radius)
     fibre = flesh.node(
         "ShaderNodeCombineXYZ",

@@ -71,7 +71,7 @@ def build() -> None:
 def _spread(
     chance: random.Random, count: int, reach: float, gap: float
 ) -> list[tuple[float, float]]:
-    """Spots in a disc, at least `gap` apart, fewer than `count` if no more fit."""
+    """Returns up to `count` random points in a disc that are more than `gap` apart."""
     spots: list[tuple[float, float]] = []
     for _ in range(2000):
         angle, radius = chance.uniform(0, 2 * math.pi), reach * math.sqrt(chance.random())

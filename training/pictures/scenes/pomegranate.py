@@ -1,4 +1,4 @@
-"""Pomegranates, one of them opened."""
+"""Pomegranates, one of them cut open."""
 
 import math
 import random
@@ -47,7 +47,7 @@ def _pomegranate(rind: Surface) -> Thing:
 
 
 def _opened(rind: Surface, chance: random.Random) -> None:
-    """Half a fruit, its seeds heaped in the white pith."""
+    """Adds half a fruit with seeds heaped in the white pith."""
 
     def bowl(u: float, v: float) -> Point:
         angle, down = 2 * math.pi * u, 0.5 * math.pi * v

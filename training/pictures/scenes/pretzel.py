@@ -25,7 +25,8 @@ def build() -> None:
     crust.bump(crust.noise(9, 6), 0.15, 0.05)
     salt = rod(0.06, 0.09, (0, 0, -9), Surface("#fbfaf5", 0.3), 0.015, sides=5)
     chance = random.Random(3)
-    # From the middle of the thick belly round a loop, over the crossing and back to the belly.
+    # The strand runs from the middle of the thick belly around a loop, over the crossing and
+    # back to the belly.
     strand = trace(
         "0,-1.62,0.46,1.3 0.6,-1.58,0.46,1.3 1.25,-1.25,0.45,1.2 "
         "1.78,-0.5,0.42,1.05 1.9,0.4,0.4,1.0 1.6,1.25,0.4,0.95 "

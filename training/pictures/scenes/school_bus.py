@@ -1,4 +1,4 @@
-"""A yellow school bus in a street."""
+"""A yellow school bus on a street."""
 
 from .. import stage
 from ..curves import tube

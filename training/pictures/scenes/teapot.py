@@ -15,7 +15,7 @@ def build() -> None:
     glaze = Surface(roughness=0.1, coat_weight=0.6)
     around = glaze.calculate("ARCTAN2", glaze.along("Y"), glaze.along("X"))
     rows = glaze.calculate("MULTIPLY", glaze.along("Z"), 2.6)
-    # Every other row of dots is moved by half a gap.
+    # Every second row of dots is shifted by half a gap.
     shifted = glaze.calculate(
         "ADD",
         glaze.calculate("MULTIPLY", around, 14 / (2 * math.pi)),

@@ -44,7 +44,7 @@ def build() -> None:
 
 
 def _arch(middle: float, half: float, gap: float, tall: float, top: float) -> Outline:
-    """One bay of an arcade: two half piers and the round arch between them."""
+    """Returns the outline of one bay: two half piers and the round arch between them."""
     spring = tall - gap
     curve = [
         (middle - gap * math.cos(a), spring + gap * math.sin(a))

@@ -1,0 +1,1 @@
+"""How a picture and a model become a prediction."""

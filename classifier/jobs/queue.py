@@ -1,0 +1,32 @@
+"""The queue that jobs wait in, as far as jobs need to know it."""
+
+from typing import Protocol
+
+
+class JobQueue(Protocol):
+    """A queue that calls `JobService.run` with the ID of each job when its turn comes.
+
+    The server passes in an implementation: Gradio's own queue, which jobs share with all
+    other requests.
+    """
+
+    def length(self) -> int:
+        """Returns how many requests wait for a model, jobs and others."""
+
+    def room(self) -> int:
+        """Returns how many more requests can wait."""
+
+    def seconds_to_wait(self) -> int:
+        """Estimates after how many seconds a place is free."""
+
+    async def push(self, id: str) -> bool:
+        """Adds a job at the end; returns False if the queue is full."""
+
+    async def remove(self, id: str) -> None:
+        """Removes a job if it is still waiting."""
+
+    def place(self, id: str) -> tuple[int | None, float | None]:
+        """Returns the number of requests before a job and the estimated seconds to its end.
+
+        Both are None if they are unknown.
+        """

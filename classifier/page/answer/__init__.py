@@ -1,0 +1,1 @@
+"""The tab Answer: the five likeliest labels of the picture."""

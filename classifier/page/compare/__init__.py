@@ -1,0 +1,1 @@
+"""The tab Compare: several models on the same picture."""

@@ -1,0 +1,1 @@
+"""The tab Edit: changes the picture before it is classified."""

@@ -1,0 +1,1 @@
+"""The left column of the page: the picture, the model and the buttons."""

@@ -1,0 +1,1 @@
+"""The tab Many: classifies a batch of pictures."""

@@ -1,0 +1,1 @@
+"""How the page is served: the application, its limits, and the routes next to the page."""

@@ -1,0 +1,140 @@
+"""The application: creates the page from the settings, and serves it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
+
+from classifier.endpoints.services import Services
+from classifier.gradio_internals import analytics, mcp_tools, upload_parser, upload_progress
+from classifier.gradio_internals.cancel_route import cancel_route
+from classifier.gradio_internals.job_queue import GradioJobQueue
+from classifier.gradio_internals.job_routes import prioritise_job_routes
+from classifier.gradio_internals.queue import replace_queue
+from classifier.gradio_internals.sessions import replace_sessions
+from classifier.inference.async_classifier import AsyncClassifier
+from classifier.inference.classifier import Classifier
+from classifier.inference.low_priority import LowPriority
+from classifier.jobs.service import JobService
+from classifier.page import layout
+from classifier.pictures.editor import PictureEditor
+from classifier.pictures.uploads import Uploads
+from classifier.server import blocked_routes, gallery, health, rest, rest_docs, shutdown
+from classifier.server.body_limit import BodyLimit
+from classifier.server.error_responses import error_responses
+from classifier.settings import Settings
+
+# The limit of all queued events together that run no model; most of them only wait. A number
+# other than Gradio's default of 40 also keeps them out of the threads that serve files.
+MAX_EVENTS = 600
+# How often clients learn their position in the queue. By default, Gradio tells all of them
+# whenever a job ends, which costs the square of their number.
+STATUS_SECONDS = 1.0
+# How long a thread may hold the interpreter while others wait. Python's default of 0.005 is
+# too long for a server whose other threads compute.
+SWITCH_SECONDS = 0.0005
+
+
+class App:
+    """The page of a classifier, with the services behind it."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises SettingError if a setting cannot be used."""
+        self.settings = settings
+        self.uploads = Uploads(settings.cache / "uploads", settings.upload_seconds)
+        self.uploads.open()
+        # Gradio writes its own files there, too.
+        os.environ["GRADIO_TEMP_DIR"] = str(self.uploads.folder)
+        analytics.disable_statistics()
+        classifier = Classifier.from_settings(settings)
+        predictor = AsyncClassifier(classifier, settings.delay_seconds)
+        self.services = Services(
+            predictor,
+            LowPriority(classifier, settings.concurrency),
+            self.uploads,
+            PictureEditor(),
+            settings.concurrency,
+        )
+        self.jobs = JobService(predictor, settings.cache / "tickets", settings.result_hours)
+        self.page = layout.build(self.services, self.jobs)
+        # Gradio deletes the files that it knows; `delete_expired` deletes the others.
+        self.page.delete_cache = (self.uploads.cleanup_seconds, self.uploads.expiry_seconds)
+
+    def open_queue(self) -> None:
+        """Creates the queue, and connects the jobs to it."""
+        self.page.queue(STATUS_SECONDS, api_open=False, max_size=self.settings.queue_size)
+        self.queue = replace_queue(self.page)
+        self.job_queue = GradioJobQueue(
+            self.page, layout.RUN_JOB, on_exit=self.jobs.left_queue, pending=self.jobs.pending
+        )
+        self.jobs.connect(self.job_queue)
+
+    def launch(self, *, wait: bool = True) -> str:
+        """Serves the page until the process is asked to stop; with `wait=False`, returns.
+
+        Returns the address of the page. Gradio's own settings (GRADIO_SERVER_NAME,
+        GRADIO_SERVER_PORT, …) apply.
+        """
+        settings = self.settings
+        sys.setswitchinterval(SWITCH_SECONDS)
+        upload_parser.install()
+        if settings.mcp:
+            mcp_tools.install(self.uploads.folder)
+        self.open_queue()
+        address: str
+        _, address, _ = self.page.launch(
+            theme=layout.THEME,
+            css_paths=layout.CSS,
+            max_threads=MAX_EVENTS + settings.concurrency,
+            footer_links=["api", "settings"],
+            prevent_thread_lock=True,
+            app_kwargs={
+                "routes": self._routes(),
+                "exception_handlers": error_responses(self.page, self.job_queue),
+                "lifespan": self._lifespan,
+                "middleware": [Middleware(BodyLimit, settings.upload_mb, self.uploads.has_room)],
+                "openapi_url": None,
+            },
+            mcp_server=settings.mcp,
+            max_file_size=settings.upload_mb << 20,
+            allowed_paths=[],
+            enable_monitoring=False,
+            run_history=False,
+            ssr_mode=False,
+        )
+        replace_sessions(self.page)
+        prioritise_job_routes(self.page)
+        if wait:
+            shutdown.wait(self.page, self.queue, self.jobs)
+        return address
+
+    def _routes(self) -> list[BaseRoute]:
+        """Returns the routes that take precedence over Gradio's."""
+        service = rest.router(self.jobs)
+        return [
+            *gallery.router(self.services.gallery).routes,
+            cancel_route(self.page),
+            *blocked_routes.routes(),
+            *service.routes,
+            *rest_docs.router(service, self.jobs).routes,
+            *health.router(self.queue, self.jobs).routes,
+        ]
+
+    @asynccontextmanager
+    async def _lifespan(self, app: object) -> AsyncIterator[None]:
+        """Accepts jobs and deletes expired uploads while the page is served."""
+        cleaning = asyncio.create_task(self._keep_cleaning())
+        async with self.jobs.lifespan(app):
+            yield
+        cleaning.cancel()
+
+    async def _keep_cleaning(self) -> None:
+        while True:
+            # Interrupted uploads leave files that Gradio does not know and would not delete.
+            await asyncio.to_thread(self.uploads.delete_expired)
+            upload_progress.forget()
+            await asyncio.sleep(self.uploads.cleanup_seconds)
