@@ -15,7 +15,7 @@ from classifier.errors import (
 MANY = [f"model_{number:02}" for number in range(40)]
 
 
-def test_setting_error_names_variable_value_and_expectation() -> None:
+def test_a_setting_error_names_the_variable_the_value_and_what_is_expected() -> None:
     error = SettingError("CLASSIFIER_DEVICE", "gpu", "cpu or cuda")
 
     assert str(error) == "CLASSIFIER_DEVICE is 'gpu'; expected cpu or cuda."
@@ -51,28 +51,28 @@ def test_setting_error_names_variable_value_and_expectation() -> None:
         ),
     ],
 )
-def test_unknown_name_error_shows_the_name_and_valid_ones(
+def test_an_unknown_name_error_shows_the_name_and_valid_names(
     name: object, valid: list[str], text: str
 ) -> None:
     assert str(UnknownNameError("picture", name, valid)) == text
 
 
 @pytest.mark.parametrize(("count", "listed"), [(1, True), (12, True), (13, False), (40, False)])
-def test_valid_names_are_listed_in_full_only_while_few(count: int, listed: bool) -> None:
-    text = suggest("nothing like it", MANY[:count])
+def test_all_valid_names_are_listed_only_if_there_are_few(count: int, listed: bool) -> None:
+    text = suggest("something else", MANY[:count])
 
     assert text.startswith("valid: ") == listed
     assert (", ".join(MANY[:count]) in text) == listed
 
 
 @pytest.mark.parametrize(
-    ("wrong", "right"),
+    ("wrong", "closest"),
     [("resnet19", "resnet18"), ("efficientnetv2s", "efficientnet_v2_s"), ("ViT_b_16", "vit_b_16")],
 )
-def test_nearest_name_is_offered_among_many(wrong: str, right: str) -> None:
+def test_the_closest_name_is_suggested_if_there_are_many(wrong: str, closest: str) -> None:
     valid = [*MANY, "resnet18", "efficientnet_v2_s", "vit_b_16"]
 
-    assert right in suggest(wrong, valid).removeprefix("the closest of 43 valid names: ").split(
+    assert closest in suggest(wrong, valid).removeprefix("the closest of 43 valid names: ").split(
         ", "
     )
 
@@ -98,12 +98,12 @@ class Verbose:
         (Verbose(), "first second third fourth"),
     ],
 )
-def test_value_is_shown_on_one_line(value: object, shown: str) -> None:
+def test_a_value_is_shown_on_one_line(value: object, shown: str) -> None:
     assert show(value) == shown
 
 
 @pytest.mark.parametrize("value", ["x" * 10_000, b"x" * 10_000, list(range(10_000)), "\n" * 79])
-def test_long_value_is_shortened(value: object) -> None:
+def test_a_long_value_is_shortened(value: object) -> None:
     shown = show(value)
 
     assert len(shown) == 80
@@ -111,25 +111,25 @@ def test_long_value_is_shortened(value: object) -> None:
     assert shown.endswith("…")
 
 
-def test_value_that_just_fits_is_shown_whole() -> None:
+def test_a_value_of_exactly_the_maximum_length_is_not_shortened() -> None:
     assert show("x" * 78) == "'" + "x" * 78 + "'"
 
 
-def test_valid_name_with_control_characters_is_quoted() -> None:
+def test_a_valid_name_with_control_characters_is_quoted() -> None:
     assert suggest("c", ["a.jpg", "b\n.jpg"]) == r"valid: a.jpg, 'b\n.jpg'"
 
 
 @pytest.mark.parametrize("kind", [PictureError, UnknownNameError])
-def test_callers_mistakes_are_input_errors(kind: type[Exception]) -> None:
+def test_errors_of_callers_are_input_errors(kind: type[Exception]) -> None:
     assert issubclass(kind, InputError)
 
 
 @pytest.mark.parametrize("kind", [SettingError, WeightsError])
-def test_troubles_of_the_machine_are_not_input_errors(kind: type[Exception]) -> None:
+def test_errors_of_the_machine_are_not_input_errors(kind: type[Exception]) -> None:
     assert not issubclass(kind, InputError)
 
 
-def test_every_error_has_the_one_base() -> None:
+def test_every_error_has_the_same_base_class() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     raised = [kind for kind in kinds if issubclass(kind, Exception)]
 

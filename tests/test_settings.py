@@ -17,11 +17,11 @@ NAMES = "names of models, separated by commas"
 
 @pytest.fixture(autouse=True)
 def without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same defaults whatever machine this is."""
+    """Makes the defaults independent of the machine."""
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 
 
-def test_a_cuda_device_sets_how_many_run_at_once_and_in_how_much_memory(
+def test_a_cuda_device_changes_the_default_concurrency_and_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
@@ -35,7 +35,7 @@ def test_a_cuda_device_sets_how_many_run_at_once_and_in_how_much_memory(
     assert unused.concurrency == len(os.sched_getaffinity(0))
 
 
-def test_empty_environment_gives_defaults() -> None:
+def test_an_empty_environment_gives_the_defaults() -> None:
     settings = Settings.from_environment({})
 
     assert settings == Settings(
@@ -53,9 +53,9 @@ def test_empty_environment_gives_defaults() -> None:
     )
 
 
-@pytest.mark.parametrize(("limit", "most"), [("1073741824\n", 1024), ("max\n", None)])
-def test_memory_is_what_the_container_allows(
-    limit: str, most: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("limit", "expected"), [("1073741824\n", 1024), ("max\n", None)])
+def test_the_memory_is_limited_by_the_container(
+    limit: str, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("classifier.settings.CGROUP_MEMORY", tmp_path / "none")
     machine = memory_mb()
@@ -63,10 +63,10 @@ def test_memory_is_what_the_container_allows(
 
     (tmp_path / "memory.max").write_text(limit)
     monkeypatch.setattr("classifier.settings.CGROUP_MEMORY", tmp_path / "memory.max")
-    assert memory_mb() == (most or machine)
+    assert memory_mb() == (expected or machine)
 
 
-def test_the_courses_models_are_on_offer_behind_the_bundled_one() -> None:
+def test_the_models_of_the_course_follow_the_bundled_model() -> None:
     assert MODELS[:5] == ("tiny", "resnet18", "alexnet", "vgg16", "inception_v3")
 
 
@@ -98,7 +98,7 @@ def test_the_courses_models_are_on_offer_behind_the_bundled_one() -> None:
         ("RESULT_HOURS", "168", "result_hours", 168.0),
     ],
 )
-def test_good_value_sets_its_field_and_no_other(
+def test_a_valid_value_sets_only_its_own_field(
     variable: str, text: str, field: str, value: object
 ) -> None:
     settings = Settings.from_environment({f"CLASSIFIER_{variable}": text})
@@ -126,7 +126,7 @@ def test_good_value_sets_its_field_and_no_other(
     ],
 )
 @pytest.mark.parametrize("blank", ["", " ", "\t\n"])
-def test_blank_value_counts_as_unset(variable: str, blank: str) -> None:
+def test_a_blank_value_counts_as_missing(variable: str, blank: str) -> None:
     settings = Settings.from_environment({f"CLASSIFIER_{variable}": blank})
 
     assert settings == Settings.from_environment({})
@@ -151,7 +151,7 @@ def test_blank_value_counts_as_unset(variable: str, blank: str) -> None:
         ("CACHE", "~nobody-has-this-name", "a folder"),
     ],
 )
-def test_bad_value_is_named_with_its_variable_and_what_was_expected(
+def test_the_error_for_an_invalid_value_says_what_is_expected(
     variable: str, text: str, expected: str
 ) -> None:
     with pytest.raises(SettingError) as caught:
@@ -166,13 +166,13 @@ def test_variables_of_other_programs_are_ignored() -> None:
     assert Settings.from_environment(others) == Settings.from_environment({})
 
 
-def test_nothing_but_the_environment_passed_in_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_environment_that_is_passed_in_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLASSIFIER_QUEUE_SIZE", "7")
 
     assert Settings.from_environment({}).queue_size == 100
 
 
-def test_settings_made_without_an_environment_have_a_real_cache_folder() -> None:
+def test_settings_without_an_environment_have_a_cache_folder() -> None:
     assert Settings().cache == Path.home() / ".cache" / "image-classifier"
 
 
@@ -183,11 +183,11 @@ def test_settings_cannot_be_changed() -> None:
         settings.device = "cpu"
 
 
-def test_user_without_a_home_gets_a_cache_in_the_temporary_folder(
+def test_a_user_without_a_home_has_a_cache_in_the_temporary_folder(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("HOME")
-    monkeypatch.setattr(os, "getuid", lambda: 54321)  # of whom the system knows nothing
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # a user ID that does not exist
 
     assert Settings.from_environment({}).cache == Path(gettempdir()) / "image-classifier"
     elsewhere = Settings.from_environment({"CLASSIFIER_CACHE": "/var/cache/models"})

@@ -1,8 +1,9 @@
-"""Where models looked, and that it is where they looked."""
+"""Explanations, and whether their heatmaps show the parts of a picture that matter."""
 
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -21,14 +22,15 @@ from classifier.models import bundled_model, catalogue, torchvision_models
 from classifier.models.model import Model
 from classifier.models.weights import WeightsCache
 from classifier.pictures.decoding import decode
-from classifier.settings import Settings
+from classifier.settings import Settings, processors
 from tests.support.picture_files import encode, scene
 from tests.support.server import PROJECT
 from tests.support.small_models import reference
 
 PHOTOS = PROJECT.parent / "shared" / "data" / "photos"
 OWN = sorted((PROJECT / "images").glob("*.jpg"))
-GREY = numpy.array([124, 116, 104], numpy.uint8)  # ImageNet's mean: nothing, to a network
+# The mean of ImageNet, which carries no information.
+GREY = numpy.array([124, 116, 104], numpy.uint8)
 PART = 0.2
 PICTURES = 50
 DRAWS = 3
@@ -37,15 +39,27 @@ DRAWS = 3
 @pytest.fixture(scope="module")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     cache = tmp_path_factory.mktemp("cache")
-    return Classifier.from_settings(Settings(models=("tiny",), device="cpu", cache=cache))
-
-
-def of(classifier: Classifier, picture: Image.Image, label: str | None = None) -> Explanation:
-    model = classifier.model("tiny")
-    content = encode(picture, "PNG", compress_level=1)
-    return classifier.run(lambda: explain(classifier, content, "picture.png", model, label)).result(
-        60
+    # One torch thread for each job: more threads would compete with the other test processes.
+    return Classifier.from_settings(
+        Settings(models=("tiny",), device="cpu", concurrency=processors(), cache=cache)
     )
+
+
+def explained(
+    classifier: Classifier, picture: Image.Image, label: str | None = None
+) -> Explanation:
+    """Returns the explanation of the bundled model for a picture."""
+    model = classifier.model("tiny")
+    content = encode(picture, "BMP")  # the fastest format to encode and decode
+    work = partial(explain, classifier, content, "picture.bmp", model, label)
+    return classifier.run(work).result(60)
+
+
+def first_label(classifier: Classifier, picture: Image.Image) -> str:
+    """Returns the label that the bundled model predicts first."""
+    content = encode(picture, "BMP")
+    prediction = classifier.classify(content, "picture.bmp", classifier.model("tiny"))
+    return prediction.predictions[0].label
 
 
 def gallery(name: str) -> Image.Image:
@@ -59,17 +73,17 @@ def photographs() -> list[Image.Image]:
 
 
 def variants() -> list[Image.Image]:
-    """The pictures of the repository, and their mirror images cut to another shape."""
+    """Returns the pictures in the repository, and cropped mirror images of them."""
     pictures = [decode(file, file.name) for file in OWN]
     others = [ImageOps.mirror(picture).crop((0, 40, 512, 472)) for picture in pictures]
     return [*pictures, *others][:PICTURES]
 
 
-def hottest(explanation: Explanation, size: tuple[int, int]) -> NDArray[numpy.bool_]:
-    """The fifth of what the model saw, (height, width), in which its first label is hottest."""
-    heat = upsample(explanation.heatmaps[0].heatmap, explanation.view, size)
+def most_important(explanation: Explanation, size: tuple[int, int]) -> NDArray[numpy.bool_]:
+    """Returns a mask (height, width) of the fifth of the view with the highest values."""
+    heatmap = upsample(explanation.heatmaps[0].heatmap, explanation.view, size)
     left, top, right, bottom = explanation.view.box(size)
-    order = numpy.argsort(-heat[top:bottom, left:right], axis=None, kind="stable")
+    order = numpy.argsort(-heatmap[top:bottom, left:right], axis=None, kind="stable")
     mask = numpy.zeros((bottom - top, right - left), bool)
     mask.flat[order[: round(PART * mask.size)]] = True
     return mask
@@ -78,7 +92,7 @@ def hottest(explanation: Explanation, size: tuple[int, int]) -> NDArray[numpy.bo
 def covered(
     picture: Image.Image, explanation: Explanation, mask: NDArray[numpy.bool_]
 ) -> Image.Image:
-    """The picture with grey where the mask is, which is of the size of the view."""
+    """Returns the picture with grey in place of the masked part of its view."""
     pixels = numpy.array(picture)
     left, top, right, bottom = explanation.view.box(picture.size)
     pixels[top:bottom, left:right][mask] = GREY
@@ -86,93 +100,95 @@ def covered(
 
 
 def moved(mask: NDArray[numpy.bool_], random: numpy.random.Generator) -> NDArray[numpy.bool_]:
-    """The mask elsewhere: as large and of the same shape, but that it wraps at the edges."""
+    """Returns the mask at another place. It wraps at the edges, so its area stays the same."""
     by = [int(random.integers(length // 8, length - length // 8)) for length in mask.shape]
     return numpy.roll(mask, by, (0, 1))
 
 
 def probability(classifier: Classifier, picture: Image.Image, label: str) -> float:
-    """Among all labels, not only the first five."""
+    """Returns the probability of any label, also of one that is not among the first five."""
     model = classifier.model("tiny")
     with classifier.engine.loaded(model) as run:
         return run(model.preprocess(picture))[model.labels.index(label)].item()
 
 
 @pytest.mark.parametrize("source", [photographs, variants])
-def test_covering_where_it_looked_costs_a_label_more_than_covering_elsewhere(
+def test_covering_the_most_important_part_lowers_the_probability_most(
     classifier: Classifier, source: Callable[[], list[Image.Image]]
 ) -> None:
-    """A fifth of each picture is covered with grey: the hottest, or one of the same shape."""
+    """Compares it with covering another part of the same shape and size."""
     pictures = source()
     if not pictures:
-        pytest.skip(f"the photographs are not here: no {PHOTOS}")
+        pytest.skip(f"the photographs are not on this machine: no {PHOTOS}")
     random = numpy.random.default_rng(1)
-    lost, lost_elsewhere = [], []
+    drops, drops_elsewhere = [], []
     for picture in pictures:
-        explanation = of(classifier, picture)
-        label = explanation.heatmaps[0].label
-        mask = hottest(explanation, picture.size)
+        label = first_label(classifier, picture)
+        explanation = explained(classifier, picture, label)
+        mask = most_important(explanation, picture.size)
         masks = [mask, *(moved(mask, random) for _ in range(DRAWS))]
         before, after, *others = (
             probability(classifier, shown, label)
             for shown in [picture, *(covered(picture, explanation, m) for m in masks)]
         )
-        lost.append(before - after)
-        lost_elsewhere.append(before - float(numpy.mean(others)))
+        drops.append(before - after)
+        drops_elsewhere.append(before - float(numpy.mean(others)))
 
     assert len(pictures) == PICTURES
-    assert numpy.mean(lost) > numpy.mean(lost_elsewhere) + 0.1
-    assert numpy.mean(numpy.greater(lost, lost_elsewhere)) > 0.75
+    assert numpy.mean(drops) > numpy.mean(drops_elsewhere) + 0.1
+    assert numpy.mean(numpy.greater(drops, drops_elsewhere)) > 0.75
 
 
-def test_labels_and_probabilities_are_those_of_the_answer(classifier: Classifier) -> None:
+def test_labels_and_probabilities_are_those_of_the_prediction(classifier: Classifier) -> None:
     model = classifier.model("tiny")
     content = encode(gallery("teapot.jpg"), "PNG")
-    answer = classifier.classify(content, "teapot", model)
+    prediction = classifier.classify(content, "teapot", model)
 
     explanation = explain(classifier, content, "teapot", model)
 
-    assert replace(explanation.prediction, seconds=0) == replace(answer, seconds=0)
-    assert [(heat.label, heat.probability) for heat in explanation.heatmaps] == [
-        (guess.label, guess.probability) for guess in answer.predictions
+    assert replace(explanation.prediction, seconds=0) == replace(prediction, seconds=0)
+    assert [(heatmap.label, heatmap.probability) for heatmap in explanation.heatmaps] == [
+        (top.label, top.probability) for top in prediction.predictions
     ]
 
 
-def test_heat_is_between_nothing_and_one_and_the_same_each_time(classifier: Classifier) -> None:
-    first, second = (of(classifier, gallery("barn.jpg")) for _ in range(2))
+def test_heatmaps_have_values_in_0_to_1_and_are_reproducible(classifier: Classifier) -> None:
+    first, second = (explained(classifier, gallery("barn.jpg")) for _ in range(2))
 
     assert first.heatmaps == second.heatmaps
-    for heat in first.heatmaps:
-        places = numpy.array(heat.heatmap)
-        assert places.shape == (16, 16)
-        assert (places.min() >= 0, places.max()) == (True, 1)
+    for heatmap in first.heatmaps:
+        values = numpy.array(heatmap.heatmap)
+        assert values.shape == (16, 16)
+        assert (values.min() >= 0, values.max()) == (True, 1)
 
 
-def test_each_label_has_heat_of_its_own(classifier: Classifier) -> None:
-    """What looks like a beacon in the picture of a barn is the silo beside it."""
-    heats = {heat.label: heat for heat in of(classifier, gallery("barn.jpg")).heatmaps}
+def test_each_label_has_its_own_heatmap(classifier: Classifier) -> None:
+    """In the picture of a barn, the silo next to it looks like a beacon."""
+    heatmaps = {
+        heatmap.label: heatmap for heatmap in explained(classifier, gallery("barn.jpg")).heatmaps
+    }
     silo = numpy.s_[4:9, 13:16]
-    barn, beacon = (numpy.array(heats[label].heatmap) for label in ("barn", "beacon"))
+    barn, beacon = (numpy.array(heatmaps[label].heatmap) for label in ("barn", "beacon"))
 
     assert numpy.argmax(beacon) in [16 * row + column for row in range(4, 9) for column in (13, 14)]
     assert beacon[silo].mean() > 2 * barn[silo].mean()
     assert barn[5:14, 4:11].mean() > barn.mean() > barn[:3].mean()
 
 
-def test_one_label_alone_may_be_any_that_the_model_knows(classifier: Classifier) -> None:
+def test_a_single_label_can_be_any_label_of_the_model(classifier: Classifier) -> None:
     picture = gallery("barn.jpg")
-    five = of(classifier, picture)
+    five = explained(classifier, picture)
     second, other = five.heatmaps[1].label, "goldfish"
 
-    assert of(classifier, picture, second).heatmaps == (five.heatmaps[1],)
-    (heat,) = of(classifier, picture, other).heatmaps
-    assert heat.label == other
-    assert heat.probability == pytest.approx(probability(classifier, picture, other), abs=1e-6)
+    assert explained(classifier, picture, second).heatmaps == (five.heatmaps[1],)
+    (heatmap,) = explained(classifier, picture, other).heatmaps
+    assert heatmap.label == other
+    assert heatmap.probability == pytest.approx(probability(classifier, picture, other), abs=1e-6)
     with pytest.raises(UnknownNameError, match="No label of tiny is called 'gold fish'; the close"):
-        of(classifier, picture, "gold fish")
+        explained(classifier, picture, "gold fish")
 
 
-def test_what_is_no_picture_is_refused(classifier: Classifier) -> None:
+def test_a_file_that_is_not_a_picture_is_refused(classifier: Classifier) -> None:
     with pytest.raises(PictureError, match="not a picture that can be read"):
         explain(classifier, b"text", "text.png", classifier.model("tiny"))
 
@@ -186,7 +202,7 @@ def test_what_is_no_picture_is_refused(classifier: Classifier) -> None:
         ("tiny", (1, 10_000), View(0, 0.49995, 1, 0.50005)),
     ],
 )
-def test_the_view_is_what_preprocessing_leaves(
+def test_the_view_is_the_part_that_preprocessing_keeps(
     name: str, size: tuple[int, int], expected: View
 ) -> None:
     found = view(catalogue.load([name])[name], size)
@@ -196,16 +212,16 @@ def test_the_view_is_what_preprocessing_leaves(
 
 @pytest.mark.parametrize("name", ["tiny", "resnet18", "inception_v3"])
 @pytest.mark.parametrize("size", [(400, 300), (300, 400), (320, 320)])
-def test_only_what_lies_in_the_view_counts(name: str, size: tuple[int, int]) -> None:
+def test_only_the_view_influences_the_input_of_the_model(name: str, size: tuple[int, int]) -> None:
     model = catalogue.load([name])[name]
     picture = numpy.array(scene(*size))
     left, top, right, bottom = view(model, size).box(size)
     other = picture.copy()
     other[top:bottom, left:right] = 255 - other[top:bottom, left:right]
     framed = numpy.full_like(picture, 255)
-    margin = 12  # as far as scaling mixes neighbours
-    seen = numpy.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
-    framed[seen] = picture[seen]
+    margin = 12  # resizing blends neighbouring pixels over this distance
+    near = numpy.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
+    framed[near] = picture[near]
 
     pixels = [model.preprocess(Image.fromarray(array)) for array in (picture, framed, other)]
 
@@ -217,8 +233,8 @@ def test_only_what_lies_in_the_view_counts(name: str, size: tuple[int, int]) -> 
 @pytest.mark.parametrize(
     "name", ["alexnet", "convnext_tiny", "inception_v3", "mobilenet_v3_large", "vit_b_32"]
 )
-def test_every_kind_of_network_can_be_explained(name: str) -> None:
-    """With weights that mean nothing: what the heat shows of them is their own logic alone."""
+def test_networks_of_every_kind_can_be_explained(name: str) -> None:
+    """The weights are random, so this checks only properties of the heatmaps."""
     picture = scene()
     network = reference(name, picture, **torchvision_models.ARGUMENTS.get(name, {})).requires_grad_(
         False
@@ -226,33 +242,33 @@ def test_every_kind_of_network_can_be_explained(name: str) -> None:
     pixels = torchvision_models.load(name).preprocess(picture)
     with torch.inference_mode():
         probabilities = network(pixels.unsqueeze(0))[0].softmax(0)
-    labels = probabilities.topk(3).indices.tolist()
-    evidence = HiResCam(network, pixels.unsqueeze(0))
+    labels = probabilities.topk(2).indices.tolist()
+    hirescam = HiResCam(network, pixels.unsqueeze(0))
 
-    first, second = (list(evidence(pixels, labels)) for _ in range(2))
+    first, second = (list(hirescam(pixels, labels)) for _ in range(2))
 
-    for (value, heat), (_, again), label in zip(first, second, labels, strict=True):
+    for (value, heatmap), (_, again), label in zip(first, second, labels, strict=True):
         assert value == pytest.approx(probabilities[label].item(), abs=1e-5)
-        torch.testing.assert_close(heat, again, rtol=0, atol=1e-5)
-        assert heat.shape[0] == heat.shape[1] >= 7
-        assert heat.min() >= 0
-        assert heat.max() == 1
-        assert not heat.isnan().any()
-        assert heat.std() > 0.01
+        torch.testing.assert_close(heatmap, again, rtol=0, atol=1e-5)
+        assert heatmap.shape[0] == heatmap.shape[1] >= 7
+        assert heatmap.min() >= 0
+        assert heatmap.max() == 1
+        assert not heatmap.isnan().any()
+        assert heatmap.std() > 0.01
     assert (first[0][1] - first[1][1]).abs().mean() > 0.01
-    mirrored = next(evidence(pixels.flip(2), labels[:1]))[1]
+    mirrored = next(hirescam(pixels.flip(2), labels[:1]))[1]
     assert (mirrored - first[0][1]).abs().mean() > 0.01
 
 
-def test_many_who_ask_at_once_get_each_their_own(classifier: Classifier) -> None:
+def test_simultaneous_callers_get_their_own_explanations(classifier: Classifier) -> None:
     model = classifier.model("tiny")
     names = [path.name for path in OWN[:4]] * 3
-    expected = {name: of(classifier, gallery(name)).heatmaps for name in names}
+    expected = {name: explained(classifier, gallery(name)).heatmaps for name in set(names)}
 
     with ThreadPoolExecutor(4) as threads:
         found = list(
             threads.map(
-                lambda name: explain(classifier, encode(gallery(name), "PNG"), name, model), names
+                lambda name: explain(classifier, encode(gallery(name), "BMP"), name, model), names
             )
         )
 
@@ -261,11 +277,11 @@ def test_many_who_ask_at_once_get_each_their_own(classifier: Classifier) -> None
         assert explanation.heatmaps == expected[explanation.prediction.image]
 
 
-def test_one_who_is_gone_costs_no_more_than_the_label_at_hand(classifier: Classifier) -> None:
+def test_a_cancelled_caller_stops_the_work_after_the_current_label(classifier: Classifier) -> None:
     reported: list[float] = []
 
-    def report(part: float) -> None:
-        reported.append(part)
+    def report(fraction: float) -> None:
+        reported.append(fraction)
         if len(reported) == 2:
             raise CancelledError
 
@@ -276,7 +292,7 @@ def test_one_who_is_gone_costs_no_more_than_the_label_at_hand(classifier: Classi
     assert reported == [0.2, 0.4]
 
 
-def test_the_network_is_loaded_once_and_counts_as_memory(tmp_path: Path) -> None:
+def test_the_network_is_loaded_once_and_counts_towards_the_memory_limit(tmp_path: Path) -> None:
     tiny = bundled_model.load()
     built: list[nn.Module] = []
 
@@ -292,11 +308,11 @@ def test_the_network_is_loaded_once_and_counts_as_memory(tmp_path: Path) -> None
 
     with engine.loaded(tiny):
         pass
-    assert len(engine._loaded) == 1  # two of 11 MB do not fit
+    assert len(engine._loaded) == 1  # the limit is less than two networks of 11 MB
     use(engine, model)
     assert len(built) == 2
 
 
 def use(engine: Engine, model: Model) -> None:
-    with engine.torch_network(model, HiResCam) as evidence:
-        assert len(list(evidence(model.preprocess(scene()), [0, 1]))) == 2
+    with engine.torch_network(model, HiResCam) as hirescam:
+        assert len(list(hirescam(model.preprocess(scene()), [0, 1]))) == 2

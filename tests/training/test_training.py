@@ -1,9 +1,10 @@
-"""Training on a handful of pictures that the test makes: the whole way, in seconds."""
+"""Training with a few generated pictures, from the data to the file of weights."""
 
 import csv
 import io
 import random
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import numpy
@@ -31,29 +32,36 @@ RECIPE = Recipe(
 CPU = torch.device("cpu")
 
 
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains a narrow network: the one of the bundled model would take half a minute."""
+    network = partial(TinyNet, widths=(8, 16, 32, 64), depths=(1, 1, 1, 1), stem=(8, 8))
+    monkeypatch.setattr("training.train.TinyNet", network)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six classes, each of a colour, twelve pictures each in every shard."""
-    made = tmp_path_factory.mktemp("tiny-imagenet")
-    with (made / "classes.csv").open("w", newline="") as file:
+    """A data set of six classes, each with its own colour and twelve pictures in every shard."""
+    created = tmp_path_factory.mktemp("tiny-imagenet")
+    with (created / "classes.csv").open("w", newline="") as file:
         lines = csv.writer(file)
         lines.writerow(["class", "wnid", "label", "imagenet_class"])
         lines.writerows(
             [number, wnid, "", IMAGENET_CLASSES[number]] for number, wnid in enumerate(WNIDS)
         )
-    chance = numpy.random.default_rng(0)
+    generator = numpy.random.default_rng(0)
     for shard in ["val", *(f"train-{number}" for number in range(data.TRAINING_SHARDS))]:
-        with zipfile.ZipFile(made / f"{shard}.zip", "w") as archive:
+        with zipfile.ZipFile(created / f"{shard}.zip", "w") as archive:
             for number, wnid in enumerate(WNIDS):
                 for picture in range(12):
-                    pixels = chance.integers(0, 128, (64, 64, 3), dtype=numpy.uint8)
+                    pixels = generator.integers(0, 128, (64, 64, 3), dtype=numpy.uint8)
                     pixels += numpy.array(COLOURS[number], dtype=numpy.uint8) * 127
-                    # One in twelve is grayscale, as in the real set.
+                    # One picture in twelve is grayscale, because the real data set has some too.
                     mode = Image.fromarray(pixels).convert("L" if picture == 11 else "RGB")
                     content = io.BytesIO()
                     mode.save(content, "JPEG", quality=95)
                     archive.writestr(f"{wnid}/{picture}.jpg", content.getvalue())
-    return made
+    return created
 
 
 @pytest.fixture
@@ -61,7 +69,7 @@ def pictures(folder: Path, tmp_path: Path) -> Data:
     return data.read(folder, tmp_path / "cache")
 
 
-def test_reading_keeps_apart_what_must_not_meet(folder: Path, tmp_path: Path) -> None:
+def test_the_parts_of_the_data_do_not_overlap(folder: Path, tmp_path: Path) -> None:
     for _ in range(2):  # decoded, then from the cache
         read = data.read(folder, tmp_path / "cache")
 
@@ -75,28 +83,31 @@ def test_reading_keeps_apart_what_must_not_meet(folder: Path, tmp_path: Path) ->
         assert blue[2] > blue[0] + 60
 
 
-def test_a_folder_without_the_data_is_refused_by_name(tmp_path: Path) -> None:
+def test_the_error_for_missing_data_names_the_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"lacks classes\.csv, val\.zip, train-0\.zip"):
         data.read(tmp_path, tmp_path / "cache")
 
 
-def test_training_learns_and_goes_on_where_it_was_stopped(
+@pytest.mark.usefixtures("narrow")
+def test_training_learns_and_continues_after_an_interruption(
     pictures: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train(RECIPE, pictures, CPU, tmp_path / "whole.pt")
-    right = evaluate.scores(whole, pictures.training, CPU).argmax(1) == pictures.training.classes
-    assert right.float().mean() > 0.8
+    is_correct = (
+        evaluate.scores(whole, pictures.training, CPU).argmax(1) == pictures.training.classes
+    )
+    assert is_correct.float().mean() > 0.8
 
     class StoppedError(Exception):
         pass
 
-    def stop_after_the_first(recipe: Recipe, epoch: float) -> float:
+    def stop_after_the_first_epoch(recipe: Recipe, epoch: float) -> float:
         if epoch >= 1:
             raise StoppedError
         return learning_rate(recipe, epoch)
 
     with monkeypatch.context() as patched:
-        patched.setattr("training.train.learning_rate", stop_after_the_first)
+        patched.setattr("training.train.learning_rate", stop_after_the_first_epoch)
         with pytest.raises(StoppedError):
             train(RECIPE, pictures, CPU, tmp_path / "stopped.pt")
     resumed = train(RECIPE, pictures, CPU, tmp_path / "stopped.pt")
@@ -105,14 +116,15 @@ def test_training_learns_and_goes_on_where_it_was_stopped(
         torch.testing.assert_close(resumed.state_dict()[name], value, msg=name)
 
 
-def test_a_checkpoint_of_another_recipe_is_not_continued(pictures: Data, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("narrow")
+def test_a_checkpoint_of_another_recipe_is_refused(pictures: Data, tmp_path: Path) -> None:
     short = Recipe(stages=(Stage(1, 16),), batch=12)
     train(short, pictures, CPU, tmp_path / "checkpoint.pt")
     with pytest.raises(SystemExit, match="written by another recipe"):
         train(RECIPE, pictures, CPU, tmp_path / "checkpoint.pt")
 
 
-def test_the_recipe_tells_each_epochs_stage() -> None:
+def test_every_epoch_belongs_to_a_stage() -> None:
     stages = [RECIPE.stage(epoch) for epoch in range(RECIPE.epochs)]
 
     assert [stage.pixels for stage in stages] == [16, 32, 64]
@@ -121,7 +133,7 @@ def test_the_recipe_tells_each_epochs_stage() -> None:
         RECIPE.stage(3)
 
 
-def test_a_longer_recipe_keeps_its_proportions() -> None:
+def test_a_lengthened_recipe_keeps_its_proportions() -> None:
     longer = RECIPE.lengthened(3)
 
     assert [stage.epochs for stage in longer.stages] == [3, 3, 3]
@@ -129,7 +141,7 @@ def test_a_longer_recipe_keeps_its_proportions() -> None:
     assert longer.batch == RECIPE.batch
 
 
-def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
+def test_the_learning_rate_increases_and_then_falls_to_zero() -> None:
     recipe = Recipe((Stage(10, 32), Stage(4, 64, whole=True)), learning_rate=0.2, warm_up_epochs=2)
 
     assert learning_rate(recipe, 1) == pytest.approx(0.1)
@@ -138,20 +150,20 @@ def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
     assert learning_rate(recipe, 13.999) == pytest.approx(0, abs=1e-6)
 
 
-def test_shifted_pictures_are_sharp_and_have_no_empty_edge() -> None:
+def test_shifted_pictures_stay_sharp_and_are_mirrored_at_the_edge() -> None:
     torch.manual_seed(0)
     ramp = torch.arange(64, dtype=torch.uint8).expand(200, 3, 64, 64)
     moved = shifted(ramp, 6)
-    begins = moved[:, 0, 0, 8] - 8  # where nothing is mirrored yet
+    offsets = moved[:, 0, 0, 8] - 8  # far enough from the mirrored edge
 
     assert moved.shape == ramp.shape
-    assert set(begins.int().tolist()) == set(range(-6, 7))
+    assert set(offsets.int().tolist()) == set(range(-6, 7))
     assert (moved[:, :, :, 8:56].diff(dim=3) == 1).all()
-    assert (moved[:, :, :, 0] == begins.abs().view(-1, 1, 1)).all()
+    assert (moved[:, :, :, 0] == offsets.abs().view(-1, 1, 1)).all()
     assert (shifted(ramp.transpose(2, 3), 6)[:, :, 8:56].diff(dim=2) == 1).all()
 
 
-def test_crops_are_parts_of_their_own_picture() -> None:
+def test_a_crop_is_a_part_of_its_own_picture() -> None:
     colours = torch.arange(8, dtype=torch.uint8) * 30
     pixels = colours.view(8, 1, 1, 1).expand(8, 3, 64, 64)
     crops = random_crops(pixels, 32, 0.35, random.Random(1))
@@ -160,11 +172,11 @@ def test_crops_are_parts_of_their_own_picture() -> None:
     assert (crops == colours.view(8, 1, 1, 1)).all()
 
 
-def test_crops_differ_in_place_and_in_size() -> None:
+def test_crops_have_different_positions_and_sizes() -> None:
     torch.manual_seed(0)
-    chance = random.Random(1)
+    generator = random.Random(1)
     ramp = torch.arange(64, dtype=torch.uint8).expand(50, 3, 64, 64)
-    batches = [random_crops(ramp, 64, 0.35, chance).int() for _ in range(20)]
+    batches = [random_crops(ramp, 64, 0.35, generator).int() for _ in range(20)]
     widths = {round((batch[0, 0, 0, -1] - batch[0, 0, 0, 0]).item()) for batch in batches}
 
     assert len(widths) > 5
@@ -175,32 +187,32 @@ def test_half_of_the_pictures_are_mirrored() -> None:
     torch.manual_seed(0)
     ramp = torch.arange(64, dtype=torch.uint8).expand(400, 3, 64, 64)
     view = mirrored(ramp).int()
-    turned = view[:, 0, 0, 0] > view[:, 0, 0, -1]
+    is_mirrored = view[:, 0, 0, 0] > view[:, 0, 0, -1]
 
-    assert 0.4 < turned.float().mean().item() < 0.6
-    assert (view[~turned] == ramp[0].int()).all()
-    assert (view[turned] == ramp[0].flip(2).int()).all()
+    assert 0.4 < is_mirrored.float().mean().item() < 0.6
+    assert (view[~is_mirrored] == ramp[0].int()).all()
+    assert (view[is_mirrored] == ramp[0].flip(2).int()).all()
 
 
-def test_the_temperature_undoes_overconfidence() -> None:
+def test_the_temperature_corrects_overconfidence() -> None:
     torch.manual_seed(0)
-    honest = torch.randn(4000, 10) * 2
-    classes = torch.distributions.Categorical(logits=honest).sample()
+    calibrated = torch.randn(4000, 10) * 2
+    classes = torch.distributions.Categorical(logits=calibrated).sample()
 
-    assert evaluate.temperature(honest * 3, classes) == pytest.approx(3, rel=0.1)
-    assert evaluate.calibration_error(honest, classes) < 0.03
-    assert evaluate.calibration_error(honest * 3, classes) > 0.15
+    assert evaluate.temperature(calibrated * 3, classes) == pytest.approx(3, rel=0.1)
+    assert evaluate.calibration_error(calibrated, classes) < 0.03
+    assert evaluate.calibration_error(calibrated * 3, classes) > 0.15
 
 
-def test_accuracy_counts_the_first_and_the_first_five() -> None:
-    scores = torch.arange(10).float().expand(4, 10)  # 9 is the likeliest, then 8, …
+def test_accuracy_is_that_of_the_first_label_and_of_the_first_five() -> None:
+    scores = torch.arange(10).float().expand(4, 10)  # class 9 is the likeliest, then 8, …
 
     assert evaluate.accuracy(scores, torch.tensor([9, 5, 4, 0])) == (0.25, 0.5)
 
 
-def test_the_file_of_weights_is_what_the_catalogue_reads(tmp_path: Path) -> None:
+def test_the_bundled_model_reads_the_file_of_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    network = TinyNet(6).eval().to(memory_format=torch.channels_last)  # as it is trained
+    network = TinyNet(6).eval().to(memory_format=torch.channels_last)  # as in training
     file = tmp_path / "tiny.safetensors"
     export.write_weights(network, 2.0, 0.5, IMAGENET_CLASSES, file)
     model = bundled_model.load(file)
@@ -220,7 +232,7 @@ def test_the_file_of_weights_is_what_the_catalogue_reads(tmp_path: Path) -> None
     )
 
 
-def test_the_card_has_every_number_filled_in() -> None:
+def test_the_model_card_has_all_its_numbers() -> None:
     card = (bundled_model.FILE.parent / "README.md").read_text()
 
     assert "{" not in card
