@@ -23,10 +23,18 @@ from classifier.models.model import Model
 from classifier.models.weights import WeightsCache
 from classifier.pictures.gallery import Gallery
 from tests.support.picture_files import encode, save, scene
-from tests.support.small_models import MeanColour, probabilities, reference, small
+from tests.support.server import PROJECT
+from tests.support.small_models import (
+    MeanColour,
+    probabilities,
+    reference,
+    small,
+    trained,
+    without_random_weights,
+)
 
-PHOTOS = Path(__file__).parents[2] / "shared" / "data" / "photos"
-# What torchvision makes networks with for its own weights, proven below for inception_v3.
+PHOTOS = PROJECT.parent / "shared" / "data" / "photos"
+# torchvision's arguments for the networks of its weights. A test below checks inception_v3.
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "resnet18": {},
     "alexnet": {},
@@ -41,25 +49,35 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of sample pictures."""
+    """A folder with one picture."""
     folder = tmp_path / "images"
     folder.mkdir()
     save(scene(), folder / "scene.png")
     return folder
 
 
-def classifier_of(folder: Path, concurrency: int = 1, threads: int = 1) -> Classifier:
-    """A classifier of the bundled model, for the pictures of a folder."""
-    engine = Engine(
-        "cpu", WeightsCache(folder / "weights"), folder / "onnx", threads=threads, memory_mb=1000
-    )
-    models = catalogue.load(["tiny"])
-    return Classifier(models, engine, Gallery(folder), concurrency, threads)
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for exports of the bundled model: one export is enough for all tests."""
+    return tmp_path_factory.mktemp("onnx")
+
+
+def classifier_of(folder: Path, concurrency: int = 1, *, exports: Path | None = None) -> Classifier:
+    """Returns a classifier with the bundled model, for the pictures of a folder."""
+    weights = WeightsCache(folder / "weights")
+    engine = Engine("cpu", weights, exports or folder / "onnx", threads=1, memory_mb=1000)
+    return Classifier(catalogue.load(["tiny"]), engine, Gallery(folder), concurrency, threads=1)
+
+
+@pytest.fixture
+def classifier(folder: Path, exports: Path) -> Classifier:
+    """A classifier with the bundled model."""
+    return classifier_of(folder, exports=exports)
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Iterator[Path]:
-    """A file for weights that goes away at once: some hold hundreds of megabytes."""
+    """A file for weights. It can have hundreds of megabytes, so it is deleted after the test."""
     file = tmp_path / "net.pth"
     yield file
     file.unlink(missing_ok=True)
@@ -67,40 +85,42 @@ def saved(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("name", ARGUMENTS)
-def test_answer_agrees_with_torchvisions_own(name: str, folder: Path, saved: Path) -> None:
+def test_a_prediction_agrees_with_torchvision(name: str, folder: Path, saved: Path) -> None:
     picture = scene()
     network = reference(name, picture, **ARGUMENTS[name])
     torch.save(network.state_dict(), saved)
     model = replace(torchvision_models.load(name), weights=saved)
 
-    answer = classifier_of(folder).classify(folder / "scene.png", "scene.png", model)
+    with without_random_weights():
+        prediction = classifier_of(folder).classify(folder / "scene.png", "scene.png", model)
 
     expected = probabilities(network, name, picture)
-    values, places = expected.topk(6)
-    # Scores that lie apart, and depend on the picture: else any order would do.
+    values, indices = expected.topk(6)
+    # The probabilities are far apart and depend on the picture. Otherwise the test proves little.
     assert 0.01 < values[0] < 0.95
     assert all(higher - lower > 2e-4 for higher, lower in pairwise(values.tolist()))
-    mirrored = probabilities(network, name, scene().rotate(180))
-    assert (mirrored - expected).abs().max() > 0.01
-    assert [guess.label for guess in answer.predictions] == [
-        model.labels[place] for place in places[:5].tolist()
+    rotated = probabilities(network, name, picture.rotate(180))
+    assert (rotated - expected).abs().max() > 0.01
+    assert [top.label for top in prediction.predictions] == [
+        model.labels[index] for index in indices[:5].tolist()
     ]
-    assert [guess.probability for guess in answer.predictions] == pytest.approx(
+    assert [top.probability for top in prediction.predictions] == pytest.approx(
         values[:5].tolist(), abs=1e-4
     )
 
 
 @pytest.mark.timeout(60)
-def test_inception_transforms_its_input_as_torchvisions_builder_decides(
+def test_inception_transforms_its_input_as_in_torchvision(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     picture = scene()
     state = reference("inception_v3", picture, **ARGUMENTS["inception_v3"]).state_dict()
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda self, **options: state)
 
-    theirs = get_model("inception_v3", weights="DEFAULT").eval()
-    ours = torchvision_models.load("inception_v3").build().eval()
-    plain = get_model("inception_v3", weights=None, init_weights=False).eval()
+    with without_random_weights():
+        theirs = get_model("inception_v3", weights="DEFAULT").eval()
+        ours = torchvision_models.load("inception_v3").build().eval()
+        plain = get_model("inception_v3", weights=None, init_weights=False).eval()
     for network in (ours, plain):
         network.load_state_dict(state)
 
@@ -108,27 +128,27 @@ def test_inception_transforms_its_input_as_torchvisions_builder_decides(
     torch.testing.assert_close(
         probabilities(ours, "inception_v3", picture), expected, rtol=0, atol=1e-6
     )
-    # Without it the answer would be another one.
+    # Without the transformation, the prediction is different.
     assert (probabilities(plain, "inception_v3", picture) - expected).abs().max() > 0.01
 
 
-def test_bundled_model_gives_five_labels_the_likeliest_first(folder: Path) -> None:
-    classifier = classifier_of(folder)
+def test_the_bundled_model_returns_five_labels_the_likeliest_first(
+    folder: Path, classifier: Classifier
+) -> None:
+    prediction = classifier.classify(folder / "scene.png", "scene.png", classifier.model("tiny"))
 
-    answer = classifier.classify(folder / "scene.png", "scene.png", classifier.model("tiny"))
-
-    assert (answer.model, answer.image, answer.device) == ("tiny", "scene.png", "cpu")
-    assert len({guess.label for guess in answer.predictions}) == 5
-    assert {guess.label for guess in answer.predictions} <= set(bundled_model.load().labels)
-    values = [guess.probability for guess in answer.predictions]
+    assert (prediction.model, prediction.image, prediction.device) == ("tiny", "scene.png", "cpu")
+    assert len({top.label for top in prediction.predictions}) == 5
+    assert {top.label for top in prediction.predictions} <= set(bundled_model.load().labels)
+    values = [top.probability for top in prediction.predictions]
     assert values == sorted(values, reverse=True)
     assert 0 < sum(values) <= 1 + 1e-6
     assert values[0] >= 1 / 200
-    assert 0 < answer.seconds < 30
+    assert 0 < prediction.seconds < 30
 
 
-def test_same_picture_has_the_same_answer_each_time(folder: Path) -> None:
-    classifier = classifier_of(folder, concurrency=2)
+def test_the_same_picture_always_has_the_same_prediction(folder: Path, exports: Path) -> None:
+    classifier = classifier_of(folder, concurrency=2, exports=exports)
     model = classifier.model("tiny")
     content = (folder / "scene.png").read_bytes()
 
@@ -139,19 +159,19 @@ def test_same_picture_has_the_same_answer_each_time(folder: Path) -> None:
     assert all(other == first for other in others)
 
 
-def test_record_is_what_clients_rely_on(folder: Path) -> None:
-    classifier = classifier_of(folder)
-
-    answer = classifier.classify(folder / "scene.png", "scène.png", classifier.model("tiny"))
-    record = json.loads(json.dumps(answer.record()))
+def test_the_record_has_the_format_that_clients_rely_on(
+    folder: Path, classifier: Classifier
+) -> None:
+    prediction = classifier.classify(folder / "scene.png", "scène.png", classifier.model("tiny"))
+    record = json.loads(json.dumps(prediction.record()))
 
     assert list(record) == ["model", "image", "predictions", "seconds"]
     assert (record["model"], record["image"]) == ("tiny", "scène.png")
     assert isinstance(record["seconds"], float)
-    assert record["seconds"] == pytest.approx(answer.seconds, abs=1e-4)
+    assert record["seconds"] == pytest.approx(prediction.seconds, abs=1e-4)
     assert record["predictions"] == [
-        {"label": guess.label, "probability": pytest.approx(guess.probability, abs=1e-6)}
-        for guess in answer.predictions
+        {"label": top.label, "probability": pytest.approx(top.probability, abs=1e-6)}
+        for top in prediction.predictions
     ]
     assert len(record["predictions"]) == 5
 
@@ -159,14 +179,14 @@ def test_record_is_what_clients_rely_on(folder: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["Tiny", "resnet18", "", " tiny", None, [], ["tiny"], {"tiny": 1}, 3, b"tiny"]
 )
-def test_model_that_is_not_on_offer_is_refused(folder: Path, name: object) -> None:
+def test_an_unknown_model_is_refused(classifier: Classifier, name: object) -> None:
     with pytest.raises(UnknownNameError) as caught:
-        classifier_of(folder).model(name)
+        classifier.model(name)
 
     assert str(caught.value) == f"No model is called {name!r}; valid: tiny."
 
 
-def test_classifier_is_what_its_settings_say(folder: Path, tmp_path: Path) -> None:
+def test_a_classifier_is_created_from_settings(folder: Path, tmp_path: Path) -> None:
     settings = Settings(
         images=folder, models=("resnet18", "tiny"), device="cpu", cache=tmp_path / "cache"
     )
@@ -186,17 +206,18 @@ def test_classifier_is_what_its_settings_say(folder: Path, tmp_path: Path) -> No
         pytest.param(
             {"device": "cuda"},
             "CLASSIFIER_DEVICE is 'cuda'; expected cpu or auto",
-            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here"),
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device"),
         ),
     ],
 )
-def test_settings_that_cannot_be_met_are_refused(change: dict[str, Any], text: str) -> None:
+def test_settings_that_cannot_be_used_are_refused(change: dict[str, Any], text: str) -> None:
     with pytest.raises(SettingError, match=text):
         Classifier.from_settings(replace(Settings(models=("tiny",)), **change))
 
 
-def test_one_bad_job_harms_no_other(folder: Path, tmp_path: Path) -> None:
-    classifier = classifier_of(folder)
+def test_a_failing_job_does_not_affect_others(
+    folder: Path, tmp_path: Path, classifier: Classifier
+) -> None:
     tiny, damaged = classifier.model("tiny"), small(tmp_path, "damaged")
     (tmp_path / "damaged.pth").write_bytes(b"garbage")
 
@@ -212,13 +233,16 @@ def test_one_bad_job_harms_no_other(folder: Path, tmp_path: Path) -> None:
 
 
 class Watch:
-    """Counts how many networks run, in all and at once, and may hold them."""
+    """Counts how many networks run, in total and at the same time.
+
+    Each run takes `seconds`, or waits for the event `go` if `seconds` is 0.
+    """
 
     def __init__(self, seconds: float = 0.0) -> None:
         self.lock = threading.Lock()
         self.seconds = seconds
         self.runs = self.running = self.most = 0
-        self.begun, self.go = threading.Event(), threading.Event()
+        self.started, self.go = threading.Event(), threading.Event()
         self.threads: list[int] = []
 
     def model(self, folder: Path) -> Model:
@@ -226,7 +250,7 @@ class Watch:
 
 
 class _Watched(MeanColour):
-    """Runs in torch, where it can be watched: an export would hold none of this."""
+    """Runs in torch, because an export would not contain the code of the watch."""
 
     def __init__(self, watch: Watch) -> None:
         super().__init__()
@@ -241,7 +265,7 @@ class _Watched(MeanColour):
             watch.running += 1
             watch.most = max(watch.most, watch.running)
             watch.threads.append(torch.get_num_threads())
-        watch.begun.set()
+        watch.started.set()
         sleep(watch.seconds)
         assert watch.seconds or watch.go.wait(20)
         with watch.lock:
@@ -250,7 +274,7 @@ class _Watched(MeanColour):
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3])
-def test_no_more_run_at_once_than_set_though_half_are_cancelled(
+def test_concurrency_is_limited_even_if_half_of_the_jobs_are_cancelled(
     folder: Path, tmp_path: Path, concurrency: int
 ) -> None:
     watch = Watch(seconds=0.03)
@@ -271,13 +295,13 @@ def test_no_more_run_at_once_than_set_though_half_are_cancelled(
     assert all(len(future.result().predictions) == 5 for future in finished)
 
 
-def test_job_cancelled_before_its_turn_never_runs(folder: Path, tmp_path: Path) -> None:
+def test_a_job_that_is_cancelled_early_never_runs(folder: Path, tmp_path: Path) -> None:
     watch = Watch()
     model = watch.model(tmp_path)
     classifier = classifier_of(folder)
     content = encode(scene(16, 16), "PNG")
     first = classifier.submit(content, "first.png", model)
-    assert watch.begun.wait(20)
+    assert watch.started.wait(20)
     second = classifier.submit(content, "second.png", model)
     third = classifier.submit(content, "third.png", model)
 
@@ -292,7 +316,7 @@ def test_job_cancelled_before_its_turn_never_runs(folder: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("processors", "concurrency", "share"), [(4, 2, 2), (4, 1, 4), (1, 3, 1), (5, 3, 1)]
 )
-def test_processors_are_shared_among_those_who_run(
+def test_concurrent_jobs_share_the_processors(
     folder: Path,
     tmp_path: Path,
     processors: int,
@@ -314,7 +338,7 @@ def test_processors_are_shared_among_those_who_run(
     assert watch.threads == [share] * (2 * concurrency)
 
 
-def test_a_model_is_made_ready_before_anyone_asks(folder: Path, tmp_path: Path) -> None:
+def test_a_model_can_be_preloaded(folder: Path, tmp_path: Path) -> None:
     built = threading.Event()
 
     def build() -> nn.Module:
@@ -326,7 +350,7 @@ def test_a_model_is_made_ready_before_anyone_asks(folder: Path, tmp_path: Path) 
     assert built.wait(20)
 
 
-def test_no_model_makes_room_for_one_that_nobody_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_preloading_never_evicts_a_model(folder: Path, tmp_path: Path) -> None:
     classifier = classifier_of(folder)
     large = replace(small(tmp_path), parameters=1 << 40)
 
@@ -336,7 +360,7 @@ def test_no_model_makes_room_for_one_that_nobody_asked_for(folder: Path, tmp_pat
     assert not classifier.engine._loaded
 
 
-def test_seconds_leave_out_loading_and_waiting(folder: Path, tmp_path: Path) -> None:
+def test_seconds_do_not_include_loading_and_waiting(folder: Path, tmp_path: Path) -> None:
     def build() -> nn.Module:
         sleep(1.5)
         return MeanColour()
@@ -350,10 +374,9 @@ def test_seconds_leave_out_loading_and_waiting(folder: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("size", [(1, 60_000), (60_000, 1), (7, 20_000), (40_000, 2)])
-def test_very_long_picture_is_cut_before_it_is_scaled_up(
-    folder: Path, size: tuple[int, int]
+def test_a_very_long_picture_is_cropped_before_it_is_enlarged(
+    classifier: Classifier, size: tuple[int, int]
 ) -> None:
-    classifier = classifier_of(folder)
     shapes: list[tuple[int, int]] = []
     model = bundled_model.load()
 
@@ -362,9 +385,9 @@ def test_very_long_picture_is_cut_before_it_is_scaled_up(
         return model.preprocess(picture)
 
     content = encode(Image.new("RGB", size, "teal"), "PNG")
-    answer = classifier.classify(content, "line.png", replace(model, preprocess=preprocess))
+    prediction = classifier.classify(content, "line.png", replace(model, preprocess=preprocess))
 
-    assert len(answer.predictions) == 5
+    assert len(prediction.predictions) == 5
     assert max(shapes[0]) <= 66 * min(shapes[0])
 
 
@@ -375,50 +398,47 @@ def test_very_long_picture_is_cut_before_it_is_scaled_up(
         ((100, 901), 1e-6),
         ((64, 513), 1e-6),
         ((700, 64), 1e-6),
-        # Cut, and then scaled by a ratio that differs in the fourth digit.
+        # Cropping changes the scale in the fourth digit.
         ((7000, 100), 1e-3),
         ((64, 4800), 1e-3),
     ],
 )
-def test_length_changes_no_answer(folder: Path, size: tuple[int, int], tolerance: float) -> None:
+def test_long_pictures_have_the_prediction_of_torchvision(
+    classifier: Classifier, size: tuple[int, int], tolerance: float
+) -> None:
     picture = scene(*size)
     model = bundled_model.load()
-    assert isinstance(model.weights, Path)
-    network = model.build()
-    network.load_state_dict(model.read(model.weights))
     with torch.inference_mode():
-        scores = network.eval()(model.preprocess(picture).unsqueeze(0))
-    values, places = scores.softmax(dim=1)[0].topk(5)
+        scores = trained()(model.preprocess(picture).unsqueeze(0))
+    values, indices = scores.softmax(dim=1)[0].topk(5)
 
-    answer = classifier_of(folder).classify(encode(picture, "PNG"), "long.png", model)
+    prediction = classifier.classify(encode(picture, "PNG"), "long.png", model)
 
-    assert [guess.label for guess in answer.predictions] == [
-        model.labels[place] for place in places.tolist()
+    assert [top.label for top in prediction.predictions] == [
+        model.labels[index] for index in indices.tolist()
     ]
-    assert [guess.probability for guess in answer.predictions] == pytest.approx(
+    assert [top.probability for top in prediction.predictions] == pytest.approx(
         values.tolist(), abs=tolerance
     )
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "L", "P", "CMYK", "1", "I;16"])
-def test_picture_of_any_mode_is_classified(folder: Path, mode: str) -> None:
+def test_pictures_of_every_mode_are_classified(classifier: Classifier, mode: str) -> None:
     deep = Image.new("I;16", (40, 30), 30_000)
     picture = deep if mode == deep.mode else scene(40, 30).convert(mode)
     kind = "TIFF" if mode == "CMYK" else "PNG"
-    classifier = classifier_of(folder)
 
-    answer = classifier.classify(encode(picture, kind), "any.png", classifier.model("tiny"))
+    prediction = classifier.classify(encode(picture, kind), "any.png", classifier.model("tiny"))
 
-    assert len(answer.predictions) == 5
+    assert len(prediction.predictions) == 5
 
 
-def test_photographs_are_classified(folder: Path) -> None:
+def test_photographs_are_classified(classifier: Classifier) -> None:
     photographs = sorted(PHOTOS.glob("*.jpg"))[::60]
     if not photographs:
-        pytest.skip(f"the photographs are not here: no {PHOTOS}")
-    classifier = classifier_of(folder)
+        pytest.skip(f"the photographs are not on this machine: no {PHOTOS}")
 
     for photograph in photographs:
-        answer = classifier.classify(photograph, photograph.name, classifier.model("tiny"))
-        assert answer.image == photograph.name
-        assert len({guess.label for guess in answer.predictions}) == 5
+        prediction = classifier.classify(photograph, photograph.name, classifier.model("tiny"))
+        assert prediction.image == photograph.name
+        assert len({top.label for top in prediction.predictions}) == 5
