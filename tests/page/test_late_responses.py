@@ -11,6 +11,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.support.browsing import PICTURES, labels, opened
+from tests.support.file_server import FileServer
 from tests.support.server import Server
 
 PRESSES = 8
@@ -167,3 +168,40 @@ def test_an_explanation_of_earlier_inputs_does_not_appear(
 
         expect(page.locator(".explanation")).to_have_count(0)
         expect(page.get_by_text("Press Explain")).to_be_visible()
+
+
+def test_a_finished_download_leaves_the_facts_of_the_chosen_model(
+    browser: Browser, file_server: FileServer, downloading_server: Server
+) -> None:
+    (downloading_server.cache / "weights" / "resnet18.pth").unlink(missing_ok=True)
+    with opened(browser, downloading_server) as page:
+        page.get_by_role("tab", name="Models").click()
+        before = file_server.requests["/resnet18.pth"]
+        page.get_by_role("button", name="Download resnet18").click()
+        expect(page.locator("#models")).to_contain_text("Downloading resnet18")
+        choose_model(page, "alexnet")
+        expect(page.locator("#facts")).to_contain_text("61.1 M")
+
+        row = page.locator(".models tbody tr", has_text="resnet18")
+        expect(row.locator(".state")).to_have_text("ready")
+        expect(page.locator("#facts")).to_contain_text("ready")
+        expect(page.locator("#facts")).to_contain_text("61.1 M")
+        expect(page.get_by_label("Model", exact=True)).to_have_value("alexnet")
+        assert file_server.requests["/resnet18.pth"] == before + 1
+
+
+def test_a_second_download_leaves_the_first_one_running(
+    browser: Browser, downloading_server: Server
+) -> None:
+    (downloading_server.cache / "weights" / "resnet18.pth").unlink(missing_ok=True)
+    with opened(browser, downloading_server) as page:
+        page.get_by_role("tab", name="Models").click()
+        page.get_by_role("button", name="Download resnet18").click()
+        expect(page.locator("#models")).to_contain_text("Downloading resnet18")
+        page.get_by_role("button", name="Download alexnet").click()
+        expect(page.locator("#models")).to_contain_text("Downloading alexnet")
+
+        for name in ("resnet18", "alexnet"):
+            row = page.locator(".models tbody tr", has_text=name)
+            expect(row.locator(".state")).to_have_text("ready")
+        expect(page.get_by_role("button", name="Stop").locator("visible=true")).to_be_disabled()

@@ -1,6 +1,7 @@
 """The real server, in a separate process."""
 
 import asyncio
+import hashlib
 import os
 import re
 import socket
@@ -19,6 +20,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support import chromium
 from tests.support.app_process import AppProcess, has_launched
+from tests.support.file_server import FileServer
+from tests.support.file_server import serving as file_serving
 
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
@@ -174,6 +177,29 @@ def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         CLASSIFIER_CONCURRENCY=1,
         CLASSIFIER_DELAY_SECONDS=1,
         CLASSIFIER_QUEUE_SIZE=6,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def file_server() -> Iterator[FileServer]:
+    """The server from which the app of `downloading_server` downloads weights, slowly."""
+    with file_serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def downloading_server(
+    file_server: FileServer, weights: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The app with weights of resnet18 for each model of torchvision, and so only for that one."""
+    file_server.files, file_server.pause = {"/resnet18.pth": weights}, 0.2
+    digest = hashlib.sha256(weights).hexdigest()[:8]
+    address = file_server.address("/resnet18.pth")
+    with serve(
+        tmp_path_factory.mktemp("downloading-server"),
+        command=("-m", "tests.support.app_with_local_weights", address, digest),
+        CLASSIFIER_MODELS="tiny,resnet18,alexnet",
     ) as running:
         yield running
 

@@ -1,0 +1,75 @@
+"""The tab Models in a browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from classifier.models.catalogue import load
+from classifier.settings import MODELS
+from tests.support.browsing import PHONE, PICTURES, WIDE, contrast, opened
+from tests.support.server import Server
+
+
+def go(page: Page, tab: str) -> None:
+    page.get_by_role("tab", name=tab).click()
+
+
+def test_the_table_can_be_sorted_and_measuring_fills_the_plot(
+    browser: Browser, server: Server
+) -> None:
+    with opened(browser, server) as page:
+        go(page, "Models")
+        names = page.locator(".models tbody th")
+        expect(names).to_have_count(len(MODELS))
+        assert names.all_inner_texts() == list(MODELS)
+        known = load(MODELS)
+        for column, value in (("Accuracy", "accuracy"), ("Parameters", "parameters")):
+            head = page.locator(".models thead").get_by_role("button", name=column)
+            ordered = sorted(MODELS, key=lambda name: getattr(known[name], value))
+            head.click()
+            assert names.all_inner_texts() == ordered
+            head.click()
+            assert names.all_inner_texts() == ordered[::-1]
+
+        page.get_by_role("button", name="Measure").click()
+        point = page.locator(".scatter circle")
+        expect(point).to_have_class("apart")  # tiny, which is not comparable
+        expect(page.get_by_role("button", name="Stop").locator("visible=true")).to_be_disabled()
+        tiny = page.get_by_role("rowheader", name="tiny", exact=True)
+        row = page.locator(".models tbody tr").filter(has=tiny).inner_text()
+        assert re.search(r"51\.2 %○\s+[\d.]+ m?s\s+ready", row)
+        assert page.locator(".models tbody td:nth-child(6)").all_inner_texts().count("–") == 9
+        expect(page.locator(".models")).to_contain_text(
+            "200 labels and 64 pixels. This is not comparable"
+        )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_the_table_fits_the_screen_and_is_readable(
+    browser: Browser, server: Server, size: tuple[int, int], scheme: str
+) -> None:
+    server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+    with opened(browser, server, size, scheme) as page:
+        go(page, "Models")
+        expect(page.locator(".scatter circle")).to_have_count(1)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        fetch = page.get_by_role("button", name="Download alexnet").bounding_box()
+        assert fetch
+        assert fetch["x"] + fetch["width"] <= size[0]
+        for text in (".models thead button", ".models tbody th", ".models .state", ".models .how"):
+            assert contrast(page, text) >= 4.5, text
+
+
+def test_a_button_in_the_table_downloads_weights(
+    browser: Browser, downloading_server: Server
+) -> None:
+    (downloading_server.cache / "weights" / "resnet18.pth").unlink(missing_ok=True)
+    with opened(browser, downloading_server) as page:
+        go(page, "Models")
+        page.get_by_role("button", name="Download resnet18").click()
+        expect(page.locator("#models")).to_contain_text("Downloading resnet18, 45 MB")
+        row = page.locator(".models tbody tr", has_text="resnet18")
+        expect(row.locator(".state")).to_have_text("ready")
+        expect(page.get_by_role("button", name="Stop").locator("visible=true")).to_be_disabled()
