@@ -16,6 +16,7 @@ from classifier.gradio_internals.job_queue import GradioJobQueue
 from classifier.gradio_internals.job_routes import prioritise_job_routes
 from classifier.gradio_internals.queue import replace_queue
 from classifier.gradio_internals.sessions import replace_sessions
+from classifier.gradio_internals.start_check import NO_START_CHECK
 from classifier.inference.async_classifier import AsyncClassifier
 from classifier.inference.classifier import Classifier
 from classifier.inference.low_priority import LowPriority
@@ -105,6 +106,7 @@ class App:
             enable_monitoring=False,
             run_history=False,
             ssr_mode=False,
+            **NO_START_CHECK,
         )
         replace_sessions(self.page)
         prioritise_job_routes(self.page)

@@ -3,11 +3,10 @@
 import io
 import re
 
-import pytest
 from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.support.browsing import PHONE, WIDE, contrast, opened
+from tests.support.browsing import DISPLAYS, contrast, display, opened
 from tests.support.server import PROJECT, Server
 
 BARN = PROJECT / "images" / "barn.jpg"
@@ -15,7 +14,7 @@ BARN = PROJECT / "images" / "barn.jpg"
 
 def explained(page: Page, picture: str = "barn.jpg") -> Locator:
     """Explains a picture, and returns the picture with its heatmap."""
-    page.locator(f".thumbnails input[value='{picture}']").check(force=True)
+    page.locator(f".thumbnails input[value='{picture}']").check()
     expect(page.locator("#preview img")).to_have_attribute("src", re.compile(picture))
     page.get_by_role("tab", name="Explain").click()
     page.get_by_role("button", name="Explain").click()
@@ -73,19 +72,18 @@ def test_a_new_picture_removes_the_heatmap(browser: Browser, server: Server) -> 
         expect(page.get_by_text("Press Explain")).to_be_visible()
 
 
-@pytest.mark.parametrize(("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")])
-def test_the_heatmap_fits_the_screen_and_is_readable(
-    browser: Browser, server: Server, size: tuple[int, int], scheme: str
-) -> None:
-    with opened(browser, server, size, scheme) as page:
-        box = explained(page).bounding_box()
-
-        assert box
-        assert box["width"] > 200
-        assert box["x"] + box["width"] <= size[0]
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        for text in [".labels label span", ".strength span", ".colours span", ".meaning"]:
-            assert contrast(page, f".explanation {text}") >= 4.5, text
+def test_the_heatmap_fits_the_screen_and_is_readable(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
+        picture = explained(page)
+        for size, scheme in DISPLAYS:
+            display(page, size, scheme)
+            box = picture.bounding_box()
+            assert box
+            assert box["width"] > 200
+            assert box["x"] + box["width"] <= size[0]
+            assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+            for text in [".labels label span", ".strength span", ".colours span", ".meaning"]:
+                assert contrast(page, f".explanation {text}") >= 4.5, (text, scheme)
 
 
 def test_an_explanation_can_be_cancelled(browser: Browser, slow_server: Server) -> None:

@@ -37,7 +37,7 @@ def held(page: Page, pattern: str) -> Iterator[list[Route]]:
 
 
 def choose(page: Page, name: str) -> None:
-    page.get_by_role("radio", name=name).check(force=True)
+    page.get_by_role("radio", name=name).check()
 
 
 def choose_model(page: Page, name: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browsing import PHONE, PICTURES, WIDE, contrast, opened
+from tests.support.browsing import DISPLAYS, PICTURES, contrast, display, opened
 from tests.support.picture_files import encode, save_zip, scene
 from tests.support.server import PROJECT, Server
 
@@ -29,15 +29,14 @@ def start(page: Page, *files: Path) -> None:
     page.get_by_role("button", name="Start").click()
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 def test_the_table_shows_a_row_for_each_picture(
-    browser: Browser, server: Server, tmp_path: Path, size: tuple[int, int]
+    browser: Browser, server: Server, tmp_path: Path
 ) -> None:
     teapot = (PROJECT / "images" / PICTURES[0]).read_bytes()
     members = {HOSTILE: teapot, "=1+1.jpg": teapot, "bad.jpg": b"no picture"}
     record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
     first = record["predictions"][0]
-    with opened(browser, server, size) as page:
+    with opened(browser, server) as page:
         start(page, PROJECT / "images" / PICTURES[1], save_zip(tmp_path / "a.zip", members))
         expect(page.locator(".batch .state")).to_contain_text("4 pictures in")
         expect(page.locator(".batch .state")).to_contain_text("1 could not be read")
@@ -52,9 +51,11 @@ def test_the_table_shows_a_row_for_each_picture(
             rows.locator("img").evaluate_all("all => all.map(img => img.naturalWidth)") == [40] * 3
         )
         assert f"{first['label']} 2" in page.locator(".batch .counts").inner_text()
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        for text in (".batch .state", ".batch thead th:nth-child(2)", ".batch td.error"):
-            assert contrast(page, text) >= 4.5, text
+        for size, scheme in DISPLAYS:
+            display(page, size, scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+            for text in (".batch .state", ".batch thead th:nth-child(2)", ".batch td.error"):
+                assert contrast(page, text) >= 4.5, (text, scheme)
 
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()

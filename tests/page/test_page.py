@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.support.browsing import PHONE, PICTURES, WIDE, contrast, labels, opened
+from tests.support.browsing import DISPLAYS, PHONE, PICTURES, contrast, display, labels, opened
 from tests.support.file_server import FileServer, serving
 from tests.support.server import PROJECT, Server, serve
 
@@ -45,7 +45,7 @@ def test_thumbnails_dropdown_and_preview_show_the_same_picture(
 ) -> None:
     with opened(browser, server) as page:
         expect(page.locator(".thumbnails img")).to_have_count(len(PICTURES))
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[1]).check()
 
         expect(page.get_by_label("Picture", exact=True)).to_have_value(PICTURES[1])
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[1]))
@@ -64,7 +64,7 @@ def test_an_answer_does_not_outlive_its_question(browser: Browser, server: Serve
     with opened(browser, server) as page:
         page.get_by_role("button", name="Classify").click()
         expect(page.locator("table.answer")).to_be_visible()
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[1]).check()
 
         expect(page.locator("table.answer")).to_have_count(0)
         expect(page.get_by_text("Press Classify")).to_be_visible()
@@ -103,7 +103,7 @@ def test_a_choice_is_kept_when_the_page_settles_after_it(browser: Browser, tmp_p
             lambda route: held.append(route) if settling else route.continue_(),
         )
         page.goto(server.address)
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[1]).check()
         picture = page.get_by_label("Picture", exact=True)
         expect(picture).to_have_value(PICTURES[1])
 
@@ -160,7 +160,7 @@ def test_an_answer_is_there_for_someone_who_comes_back(
         record = slow_server.ended(ticket)
         assert labels(page) == [label for label, _ in record["data"]]
 
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[1]).check()
         expect(page.get_by_text("Press Classify")).to_be_visible()
         expect(page).not_to_have_url(re.compile("ticket"))
 
@@ -201,36 +201,34 @@ def test_a_job_can_be_cancelled(browser: Browser, held_server: Server) -> None:
         expect(page.get_by_test_id("toast-body")).to_have_count(0)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_it_fits_the_screen_and_can_be_read(
-    browser: Browser, server: Server, size: tuple[int, int], scheme: str
-) -> None:
-    with opened(browser, server, size, scheme) as page:
+def test_it_fits_the_screen_and_can_be_read(browser: Browser, server: Server) -> None:
+    with opened(browser, server) as page:
         page.get_by_role("button", name="Classify").click()
         expect(page.locator("table.answer")).to_be_visible()
 
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        button = page.get_by_role("button", name="Classify").bounding_box()
-        answer = page.locator("table.answer").bounding_box()
-        assert button
-        assert answer
-        if size == PHONE:
-            assert 0 < answer["y"] - (button["y"] + button["height"]) < 150
-        else:
-            assert button["y"] + button["height"] < size[1]
-            assert answer["x"] > button["x"] + button["width"]
-        for text in [
-            "#title h1",
-            ".facts",
-            "table.answer th",
-            "table.answer td",
-            ".how",
-            ".limits p",
-            ".limits summary",
-            ".again a",
-        ]:
-            assert contrast(page, text) >= 4.5, text
+        for size, scheme in DISPLAYS:
+            display(page, size, scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+            button = page.get_by_role("button", name="Classify").bounding_box()
+            answer = page.locator("table.answer").bounding_box()
+            assert button
+            assert answer
+            if size == PHONE:
+                assert 0 < answer["y"] - (button["y"] + button["height"]) < 150
+            else:
+                assert button["y"] + button["height"] < size[1]
+                assert answer["x"] > button["x"] + button["width"]
+            for text in [
+                "#title h1",
+                ".facts",
+                "table.answer th",
+                "table.answer td",
+                ".how",
+                ".limits p",
+                ".limits summary",
+                ".again a",
+            ]:
+                assert contrast(page, text) >= 4.5, (text, scheme)
 
 
 def test_nothing_is_loaded_from_elsewhere(browser: Browser, server: Server) -> None:
@@ -302,7 +300,7 @@ def test_a_file_that_is_no_picture_harms_neither_the_page_nor_the_others(
             "'a.jpg' is not a picture that can be read"
         )
 
-        page.get_by_role("radio", name="b.jpg").check(force=True)
+        page.get_by_role("radio", name="b.jpg").check()
         page.get_by_role("button", name="Classify").click()
         expect(page.locator("table.answer caption")).to_contain_text("b.jpg")
         page.locator(".thumbnails label").nth(0).click()

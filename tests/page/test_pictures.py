@@ -16,11 +16,19 @@ from playwright.sync_api import Browser, Page, expect
 
 from classifier.pictures.decoding import decode
 from classifier.pictures.edits import Edits
-from tests.support.browsing import PHONE, PICTURES, WIDE, contrast, labels, opened
+from tests.support.browsing import (
+    DISPLAYS,
+    PHONE,
+    PICTURES,
+    WIDE,
+    contrast,
+    display,
+    labels,
+    opened,
+)
 from tests.support.server import PROJECT, Server
 
 OWN = PROJECT / "images" / "teapot.jpg"
-SIZES = pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 DROP = """([selector, content]) => {
     const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0));
     const data = new DataTransfer();
@@ -57,11 +65,8 @@ def encoded(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-@SIZES
-def test_a_chosen_file_is_classified_as_a_program_would(
-    browser: Browser, server: Server, size: tuple[int, int]
-) -> None:
-    with opened(browser, server, size) as page:
+def test_a_chosen_file_is_classified_as_a_program_would(browser: Browser, server: Server) -> None:
+    with opened(browser, server, PHONE) as page:
         give(page, OWN)
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile("/teapot.jpg$"))
         expect(page.get_by_label("Picture", exact=True)).to_have_value("")
@@ -69,10 +74,10 @@ def test_a_chosen_file_is_classified_as_a_program_would(
 
         assert classified(page) == answer(server, handle_file(OWN))
         expect(page.locator("table.answer caption")).to_contain_text("teapot.jpg")
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
         # A picture of the gallery takes its place again.
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[1]).check()
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[1]))
         assert classified(page) == answer(server, PICTURES[1], "/classify")
 
@@ -160,7 +165,7 @@ def test_a_file_that_is_no_picture_is_told_at_once(
             "There is no picture yet. Choose one from the gallery, or upload your own."
         )
 
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[1]).check()
         assert classified(page)
 
 
@@ -168,13 +173,10 @@ def slide(page: Page, name: str, value: float) -> None:
     page.get_by_role("slider", name=name).fill(str(value))
 
 
-@SIZES
-def test_the_edited_picture_is_the_one_that_is_classified(
-    browser: Browser, server: Server, size: tuple[int, int]
-) -> None:
+def test_the_edited_picture_is_the_one_that_is_classified(browser: Browser, server: Server) -> None:
     edits = Edits(colour=0.2, brightness=1.6, rotation=40, flip="vertical")
     transformed = server.client().predict(PICTURES[0], **edits.values(), api_name="/transform")
-    with opened(browser, server, size) as page:
+    with opened(browser, server) as page:
         page.get_by_role("tab", name="Edit").click()
         expect(page.get_by_text("No edits yet")).to_be_visible()
         slide(page, "Colour", edits.colour)
@@ -190,12 +192,14 @@ def test_the_edited_picture_is_the_one_that_is_classified(
         assert difference(shown[0], decode(PROJECT / "images" / PICTURES[0], "")) < 4
         assert difference(shown[1], decode(Path(transformed), "")) < 4
         boxes = [page.get_by_alt_text(f"{which} picture") for which in ("Original", "Edited")]
-        left, right = (box.bounding_box() for box in boxes)
-        assert left
-        assert right
-        assert left["x"] + left["width"] <= right["x"]
-        assert left["y"] == right["y"]
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        for size in (PHONE, WIDE):
+            display(page, size, "light")
+            left, right = (box.bounding_box() for box in boxes)
+            assert left
+            assert right
+            assert left["x"] + left["width"] <= right["x"]
+            assert left["y"] == right["y"]
+            assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
 
         assert classified(page) == answer(server, handle_file(transformed))
         expect(page.get_by_role("tab", name="Answer")).to_have_attribute("aria-selected", "true")
@@ -227,7 +231,7 @@ def test_edits_follow_another_picture(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
         page.get_by_role("tab", name="Edit").click()
         expect(page.get_by_alt_text("Original picture")).to_be_visible()
-        page.get_by_role("radio", name=PICTURES[1]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[1]).check()
         expected = decode(PROJECT / "images" / PICTURES[1], "")
         other = picture(page, "Original picture")
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[1]))
@@ -239,13 +243,9 @@ def test_edits_follow_another_picture(browser: Browser, server: Server) -> None:
         assert difference(other, expected) < 4
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@SIZES
-def test_the_histograms_are_drawn_and_can_be_read(
-    browser: Browser, server: Server, size: tuple[int, int], scheme: str
-) -> None:
+def test_the_histograms_are_drawn_and_can_be_read(browser: Browser, server: Server) -> None:
     counts = server.client().predict(PICTURES[0], brightness=0.5, api_name="/histogram")
-    with opened(browser, server, size, scheme) as page:
+    with opened(browser, server) as page:
         page.get_by_role("tab", name="Edit").click()
         slide(page, "Brightness", 0.5)
         expect(page.get_by_text("Edited: brightness × 0.5.")).to_be_visible()
@@ -259,10 +259,6 @@ def test_the_histograms_are_drawn_and_can_be_read(
             expect(drawing).to_have_attribute(
                 "aria-label", f"Histogram, {which}: means of {', '.join(means)}"
             )
-            box = drawing.bounding_box()
-            assert box
-            assert box["width"] > 100
-            assert box["height"] > 50
             # The highest point of a curve lies over the value that most pixels have.
             for name, values in counts[which].items():
                 path = str(drawing.locator(f"path.{name}").get_attribute("d"))
@@ -270,8 +266,15 @@ def test_the_histograms_are_drawn_and_can_be_read(
                 highest = [v for v, height in enumerate(heights) if height == min(heights)]
                 assert len(heights) == 256
                 assert values.index(max(values)) in highest
-        for text in (".both figcaption", ".edited-note", ".edits span", ".means"):
-            assert contrast(page, text) >= 4.5, text
+        for size, scheme in DISPLAYS:
+            display(page, size, scheme)
+            for which in ("original", "edited"):
+                box = page.get_by_role("img", name=f"Histogram, {which}").bounding_box()
+                assert box
+                assert box["width"] > 100
+                assert box["height"] > 50
+            for text in (".both figcaption", ".edited-note", ".edits span", ".means"):
+                assert contrast(page, text) >= 4.5, (text, scheme)
 
 
 def test_sliders_work_by_keyboard(browser: Browser, server: Server) -> None:
@@ -298,11 +301,10 @@ def download(page: Page, name: str) -> tuple[str, bytes]:
     return expected.value.suggested_filename, Path(expected.value.path()).read_bytes()
 
 
-@SIZES
-def test_an_answer_is_taken_away(browser: Browser, server: Server, size: tuple[int, int]) -> None:
+def test_an_answer_is_taken_away(browser: Browser, server: Server) -> None:
     record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
     stem = Path(PICTURES[0]).stem
-    with opened(browser, server, size) as page:
+    with opened(browser, server, PHONE) as page:
         classified(page)
         assert page.get_by_text("edited picture").count() == 0
 
@@ -365,7 +367,7 @@ def test_the_edited_picture_is_taken_away_by_those_who_made_it(
 
 def test_an_address_opens_the_page_as_it_was(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
-        page.get_by_role("radio", name=PICTURES[2]).check(force=True)
+        page.get_by_role("radio", name=PICTURES[2]).check()
         page.get_by_role("tab", name="Edit").click()
         slide(page, "Brightness", 0.6)
         page.get_by_label("Flip").select_option("horizontal")
@@ -403,11 +405,10 @@ def test_a_link_is_copied(browser: Browser, server: Server) -> None:
         assert parse_qs(copied.query) == {"picture": [PICTURES[0]], "model": ["tiny"]}
 
 
-@SIZES
 def test_what_an_address_asks_wrongly_is_told_and_the_rest_is_done(
-    browser: Browser, server: Server, size: tuple[int, int]
+    browser: Browser, server: Server
 ) -> None:
-    with opened(browser, server, size) as page:
+    with opened(browser, server, PHONE) as page:
         page.goto(
             f"{server.address}/?picture=nothing.jpg&model=<b>&colour=9&contrast=nan&rotation=x"
             "&sharpness=2&__theme=light"
@@ -425,7 +426,7 @@ def test_what_an_address_asks_wrongly_is_told_and_the_rest_is_done(
             expect(notice).to_contain_text(sentence)
         expect(page.get_by_label("Picture", exact=True)).to_have_value(PICTURES[0])
         expect(page.get_by_text("labels of the edited picture")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
         assert contrast(page, ".notice") >= 4.5
         assert classified(page)
         expect(page.locator(".how")).to_contain_text(f"{PICTURES[0]} (sharpness × 2)")

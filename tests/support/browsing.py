@@ -13,6 +13,8 @@ _SORTED = sorted(path.name for path in (PROJECT / "images").glob("*.jpg"))
 PICTURES = [*_SORTED[_SORTED.index(WELCOME) :], *_SORTED[: _SORTED.index(WELCOME)]]
 WIDE = (1280, 800)
 PHONE = (390, 844)
+# Every combination of a size and a colour scheme.
+DISPLAYS = [(size, scheme) for size in (WIDE, PHONE) for scheme in ("light", "dark")]
 
 
 @contextmanager
@@ -27,8 +29,7 @@ def opened(
     # All pages share a context, and so a cache: the scripts of Gradio take seconds to load.
     context = browser.contexts[0] if browser.contexts else browser.new_context()
     page = context.new_page()
-    page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    _emulate(page, size, scheme)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     try:
@@ -38,6 +39,23 @@ def opened(
     finally:
         page.close()
     assert errors == []
+
+
+def display(page: Page, size: tuple[int, int], scheme: str) -> None:
+    """Displays an open page in another size and colour scheme, "light" or "dark"."""
+    _emulate(page, size, scheme)
+    page.wait_for_function(
+        "scheme => document.body.classList.contains('dark') === (scheme === 'dark')", arg=scheme
+    )
+    # Colours may change gradually.
+    page.evaluate(
+        "document.getAnimations().forEach(one => one instanceof CSSTransition && one.finish())"
+    )
+
+
+def _emulate(page: Page, size: tuple[int, int], scheme: str) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
 
 
 def labels(page: Page) -> list[str]:
