@@ -22,7 +22,7 @@ from tqdm import tqdm
 from benchmarks import engine, material, peak, start
 from benchmarks.arguments import output_folder, positive, require_program
 from benchmarks.checks import Parser, require_linux, require_packages
-from benchmarks.material import MODELS
+from benchmarks.material import DEFAULT, MODELS
 from benchmarks.serving import Server, redis_server, serving
 from classifier.settings import processors
 
@@ -56,7 +56,7 @@ def contenders(stack: ExitStack, model: str, folder: Path) -> dict[str, Server]:
         STOCK: ("gradio", "stock", [weights, model]),
         LITSERVE: ("litserve", "lit", [weights, model, "{port}"]),
     }
-    if model == "tiny":
+    if model == DEFAULT:
         plans[NOTHING] = ("gradio", "stock", [weights, "nothing"])
     if model == "resnet18":
         redis = str(stack.enter_context(redis_server(folder)))
@@ -128,7 +128,7 @@ def measure(rounds: int, seconds: float, save: Callable[[Results], None]) -> Res
                         else:
                             rate = _ask(servers[run.contender], run, names, seconds)
                         results.rates.setdefault(run, []).append(rate)
-                if model == "tiny":
+                if model == DEFAULT:
                     results.lasting = _last(servers[APP], names)
             save(results)
         for number in tqdm(range(rounds), "starts"):
@@ -166,7 +166,7 @@ def _last(server: Server, names: Sequence[str]) -> list[tuple[float, float]]:
     try:
         found = []
         for jobs in (END, MANY - 2 * END, END):
-            rate = server.ask("tiny", names, CLIENTS, jobs=jobs)
+            rate = server.ask(DEFAULT, names, CLIENTS, jobs=jobs)
             found.append((rate, server.megabytes()))
         return [found[0], found[-1]]
     finally:
@@ -198,7 +198,7 @@ def table(results: Results) -> str:
         ]
         lines.append(_row(contender, [f"{share:.0%}" for share in shares]))
     lines += _head("one client, milliseconds per response", MODELS)
-    nothing = rates[Run("tiny", NOTHING, 1)]
+    nothing = rates[Run(DEFAULT, NOTHING, 1)]
     for contender in (APP, ENGINE):
         cells = [f"{_milliseconds(rates[Run(model, contender, 1)]):.1f}" for model in MODELS]
         lines.append(_row(contender, cells))
@@ -209,9 +209,9 @@ def table(results: Results) -> str:
     ]
     lines.append(_row("extra time of the app over the engine, relative to doing nothing", cells))
 
-    lines += _head("`tiny`", ["responses per second", "ratio"])
-    app, crowd = rates[Run("tiny", APP)], rates[Run("tiny", APP, CROWD)]
-    repeated, idle = rates[Run("tiny", APP, repeated=True)], rates[Run("tiny", NOTHING)]
+    lines += _head(f"`{DEFAULT}`", ["responses per second", "ratio"])
+    app, crowd = rates[Run(DEFAULT, APP)], rates[Run(DEFAULT, APP, CROWD)]
+    repeated, idle = rates[Run(DEFAULT, APP, repeated=True)], rates[Run(DEFAULT, NOTHING)]
     (first, before), (last, after) = results.lasting
     lines += [
         _row(f"{NOTHING}, {CLIENTS} clients", [_cell(idle), ""]),

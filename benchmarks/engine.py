@@ -55,7 +55,7 @@ def eager(model: Model, folder: Path) -> Iterator[Contender]:
         for picture in pictures:
             opened = Image.open(io.BytesIO(picture)).convert("RGB")
             with torch.inference_mode():
-                network(model.preprocess(opened).unsqueeze(0)).softmax(dim=1).topk(5)
+                network(model.preprocessing.apply(opened).unsqueeze(0)).softmax(dim=1).topk(5)
 
     yield classify
 

@@ -135,7 +135,7 @@ def main() -> None:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     for name in tqdm(Gallery(folder).names()[:: arguments.every], "photographs"):
-        picture = model.preprocess(decode(folder / name, name))
+        picture = model.preprocessing.apply(decode(folder / name, name))
         with torch.inference_mode():
             probability, label = network(picture[None]).softmax(1)[0].max(0)
         if probability < SURE:

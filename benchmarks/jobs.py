@@ -16,6 +16,7 @@ from benchmarks import material
 from benchmarks.__main__ import CLIENTS, machine
 from benchmarks.arguments import positive
 from benchmarks.checks import Parser, require_packages
+from benchmarks.material import DEFAULT
 from benchmarks.serving import serving
 from classifier.inference.prediction import LabelProbability, Prediction
 from classifier.jobs.job import Job
@@ -23,7 +24,7 @@ from classifier.jobs.sqlite_store import SqliteJobStore
 
 PICTURES = 500
 OLD = 100_000
-MODEL = "tiny"
+MODEL = DEFAULT
 CALLS, TICKETS, FULL = "`/classify`", "job IDs", f"job IDs, {OLD:,} old results"
 SETTINGS = {
     "CLASSIFIER_MODELS": MODEL,
@@ -37,7 +38,7 @@ def fill(folder: Path) -> None:
     SqliteJobStore(folder).close()
     guesses = tuple(LabelProbability(f"label {number}", 0.1) for number in range(5))
     answer = Prediction(MODEL, "picture.jpg", guesses, 0.01, "cpu")
-    job = Job("", "tiny/picture.jpg", MODEL, "picture.jpg", 0, time.time())
+    job = Job("", f"{MODEL}/picture.jpg", MODEL, "picture.jpg", 0, time.time())
     record = SqliteJobStore(folder)
     for number in range(OLD):
         old = replace(job, id=f"{number:022}", status="finished", finished=time.time())

@@ -8,11 +8,14 @@ import numpy
 import torch
 from PIL import Image
 
-from classifier.models import bundled_model
-from classifier.models.model import Model
-from classifier.models.torchvision_models import load
+from classifier import settings
+from classifier.models.catalogue import find
+from classifier.models.model import Model, StateDict
+from classifier.models.onnx_network import OnnxNetwork
+from classifier.models.weights import LocalWeights
 
-MODELS = ("tiny", "mobilenet_v3_large", "resnet18", "resnet50")
+DEFAULT = settings.MODELS[0]
+MODELS = (DEFAULT, "mobilenet_v3_large", "resnet18", "resnet50")
 SIZE = (500, 375)  # the most frequent size in ImageNet
 
 
@@ -32,23 +35,23 @@ def pictures(count: int) -> list[bytes]:
 
 
 def with_weights(name: str, folder: Path) -> Model:
-    """Returns the model. Models other than the bundled one have random weights.
+    """Returns the model. Models whose weights must be downloaded have random ones.
 
     Random weights are as fast as trained ones.
     """
-    if name == bundled_model.NAME:
-        return bundled_model.load()
-    model = load(name)
+    model = find(name)
+    if isinstance(model.weights, LocalWeights):
+        return model
+    assert isinstance(model.network, StateDict)
     file = folder / f"{name}.pth"
     if not file.exists():
         torch.manual_seed(0)
-        torch.save(model.build().state_dict(), file)
-    return replace(model, weights=file)
+        torch.save(model.network.build().state_dict(), file)
+    return replace(model, weights=LocalWeights(file))
 
 
 def eager(model: Model) -> torch.nn.Module:
     """Returns the model's network in evaluation mode, as torch's documentation uses it."""
-    assert isinstance(model.weights, Path)
-    network = model.build()
-    network.load_state_dict(model.read(model.weights))
-    return network.eval()
+    assert isinstance(model.weights, LocalWeights)
+    assert not isinstance(model.network, OnnxNetwork)
+    return model.network.load(model.weights.path)

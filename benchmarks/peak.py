@@ -31,6 +31,6 @@ def operations(model: Model) -> float:
     """
     network = material.eager(model)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        network(torch.zeros(1, 3, model.resize_pixels, model.resize_pixels))
+        network(torch.zeros(1, *model.input_shape))
     total: int = counter.get_total_flops()
     return total / 1e9

@@ -2,8 +2,7 @@
 
 `python -m benchmarks.preprocessing` enlarges every photograph of a folder four times, to the
 size of a camera's photographs. It preprocesses each one twice: fully decoded, as torchvision
-does, and decoded to fewer pixels, as the classifier does. `tiny`, with its real weights, then
-classifies both.
+does, and decoded to fewer pixels, as the classifier does. The default model then classifies both.
 """
 
 import io
@@ -14,6 +13,7 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks import material
 from benchmarks.arguments import picture_folder
 from benchmarks.checks import Parser
 from classifier.inference.classifier import OVERSAMPLING
@@ -22,7 +22,7 @@ from classifier.pictures.decoding import MAX_PIXELS, decode
 from classifier.pictures.gallery import Gallery
 
 ENLARGED = 4
-MODELS = ("tiny", "resnet18", "inception_v3")
+MODELS = (material.DEFAULT, "resnet18", "inception_v3")
 
 
 def enlarged(path: Path) -> bytes:
@@ -41,11 +41,8 @@ def main() -> None:
     parser.add_argument("folder", type=picture_folder, nargs="?", default="../shared/data/photos")
     folder = parser.parse_args().folder
     models = catalogue.load(MODELS)
-    tiny = models["tiny"]
-    assert isinstance(tiny.weights, Path)
-    network = tiny.build()
-    network.load_state_dict(tiny.read(tiny.weights))
-    network.eval()
+    default = models[material.DEFAULT]
+    network = material.eager(default)
 
     names = Gallery(folder).names()
     seconds = {model: [0.0, 0.0] for model in models}
@@ -55,13 +52,15 @@ def main() -> None:
         content = enlarged(folder / name)
         for model in models.values():
             prepared = []
-            for way, least in enumerate((MAX_PIXELS, OVERSAMPLING * model.resize_pixels)):
+            for way, least in enumerate(
+                (MAX_PIXELS, OVERSAMPLING * model.preprocessing.resize_pixels)
+            ):
                 begin = time.perf_counter()
-                prepared.append(model.preprocess(decode(content, name, least)))
+                prepared.append(model.preprocessing.apply(decode(content, name, least)))
                 seconds[model.name][way] += time.perf_counter() - begin
             full, fewer = prepared
             differences[model.name] += float((full - fewer).abs().mean()) / len(names)
-            if model is tiny:
+            if model is default:
                 with torch.inference_mode():
                     answers = network(torch.stack(prepared)).softmax(dim=1)
         changed += int(answers[0].argmax() != answers[1].argmax())
@@ -74,7 +73,7 @@ def main() -> None:
         cells = [f"{1000 * total / len(names):.1f} ms" for total in (full_seconds, fewer_seconds)]
         print(f"| `{name}` | {' | '.join(cells)} | {differences[name]:.4f} |")
     print(
-        f"\nThe top-1 label of `tiny` changed for {changed} photographs. "
+        f"\nThe top-1 label of `{default.name}` changed for {changed} photographs. "
         f"Probabilities changed by at most {largest:.3f}."
     )
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import httpx
 
+from benchmarks.material import DEFAULT
 from benchmarks.serving import free_port
 
 PROJECT = Path(__file__).parent.parent
-QUESTION = {"data": ["pretzel.jpg", "tiny"]}
+QUESTION = {"data": ["pretzel.jpg", DEFAULT]}
 
 
 def imports() -> float:

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from classifier.errors import ClassifierError, UnknownNameError
+from classifier.errors import ClassifierError
 from classifier.inference.classifier import Classifier
 from classifier.inference.prediction import Prediction
+from classifier.models import catalogue
+from classifier.models.model import Model
 from classifier.pictures import samples
 from classifier.progress_bar import progress_bar
 from classifier.settings import Settings
@@ -44,13 +46,17 @@ def classify(settings: Settings, arguments: Sequence[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file")
-    parser.add_argument("--model", default=settings.models[0], help="default: %(default)s")
+    parser.add_argument(
+        "--model",
+        default=settings.models[0],
+        help="a name, timm/NAME, ./FOLDER or hf-hub:USER/NAME (%(default)s)",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON object on each line")
     chosen = parser.parse_args(arguments)
     # One picture after the other, and each uses all processors.
-    classifier = Classifier.from_settings(replace(settings, concurrency=1))
-    model = classifier.model(chosen.model)
-    _download_with_bar(classifier, model.name)
+    model = _find(chosen.model, settings)
+    classifier = Classifier.from_settings(replace(settings, concurrency=1), {model.name: model})
+    _download_with_bar(classifier, model)
     failures = 0
     for picture in chosen.pictures:
         try:
@@ -69,13 +75,12 @@ def fetch(settings: Settings, arguments: Sequence[str]) -> int:
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all on offer")
     names = parser.parse_args(arguments).models or settings.models
-    classifier = Classifier.from_settings(settings)
+    models = {name: _find(name, settings) for name in names}
+    classifier = Classifier.from_settings(settings, models)
     failures = 0
-    for name in names:
+    for model in models.values():
         try:
-            print(f"{name}: {_download_with_bar(classifier, name)}")
-        except UnknownNameError:
-            raise
+            print(f"{model.name}: {_download_with_bar(classifier, model)}")
         except ClassifierError as error:
             failures += _print_error(error)
     return min(failures, 1)
@@ -107,11 +112,15 @@ def table(prediction: Prediction) -> str:
     return "\n".join([head, *rows])
 
 
-def _download_with_bar(classifier: Classifier, name: str) -> Path:
-    model = classifier.model(name)
+def _find(name: str, settings: Settings) -> Model:
+    """Returns a model, on offer or not; a wrong name on offer is an error of the settings."""
+    return catalogue.load([name])[name] if name in settings.models else catalogue.find(name)
+
+
+def _download_with_bar(classifier: Classifier, model: Model) -> Path:
     if classifier.engine.is_downloaded(model):
         return classifier.engine.download(model)
-    with progress_bar(name) as report:
+    with progress_bar(model.name) as report:
         return classifier.engine.download(model, report)
 
 

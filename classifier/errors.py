@@ -38,6 +38,10 @@ class TooLargeError(InputError):
     """Raised if a request is too large."""
 
 
+class ModelError(ClassifierError):
+    """Raised if the files of a model do not describe a classifier that can be offered."""
+
+
 class WeightsError(ClassifierError):
     """Raised if the weights of a model cannot be downloaded or do not fit the model."""
 

@@ -20,6 +20,7 @@ CUDA_CONCURRENCY = 32  # enough concurrent jobs to fill the batches of a CUDA de
 CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
 DEVICES = ("auto", "cpu", "cuda")
 MODELS = (
+    "efficientnet_lite0",
     "tiny",
     "resnet18",
     "alexnet",

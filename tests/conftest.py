@@ -11,9 +11,16 @@ import pytest
 import torch
 from torchvision.models import resnet18
 
+from tests.support.exports import delete_exports
 from tests.support.weight_server import WeightServer, serving
 
 pytest_plugins = ["tests.support.server"]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Deletes what the processes of a test run share, when the last of them has ended."""
+    if not hasattr(session.config, "workerinput"):
+        delete_exports()
 
 
 @pytest.fixture

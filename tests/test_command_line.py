@@ -19,7 +19,7 @@ from classifier.models import torchvision_models
 from classifier.models.weights import RemoteWeights
 from tests.support.app_process import AppProcess
 from tests.support.file_server import serving
-from tests.support.server import PROJECT, environment, free_port
+from tests.support.server import DEFAULT, PROJECT, environment, free_port
 
 PICTURES = sorted((PROJECT / "images").glob("*.jpg"))
 PHOTOS = PROJECT.parent / "shared" / "data" / "photos"
@@ -63,7 +63,7 @@ def test_predictions_are_printed_as_a_table(run_command: Run) -> None:
 
     assert (code, errors) == (0, "")
     head, *rows = table.splitlines()
-    assert head.startswith(f"{PICTURES[0]} (tiny, ")
+    assert head.startswith(f"{PICTURES[0]} ({DEFAULT}, ")
     assert [row.split()[0] for row in rows] == list("12345")
     assert all(row.endswith("%") for row in rows)
 
@@ -99,13 +99,12 @@ def test_a_photograph_is_classified(run_command: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "settings", "message"),
     [
-        (["x.jpg", "--model", "resnet"], {}, "No model is called 'resnet'; valid: tiny, resnet18,"),
-        (["fetch", "nothing"], {}, "No model is called 'nothing'; valid: tiny, resnet18,"),
+        (["x.jpg", "--model", "resnet"], {}, "No model is called 'resnet'; the closest of"),
+        (["fetch", "nothing"], {}, "No model is called 'nothing'; "),
         (
             ["x.jpg"],
             {"CLASSIFIER_MODELS": "resnet19"},
-            "CLASSIFIER_MODELS is 'resnet19'; expected torchvision classifiers or tiny "
-            "(the closest of",
+            "CLASSIFIER_MODELS is 'resnet19'; expected efficientnet_lite0, tiny, a torchvision",
         ),
         (["x.jpg"], {"CLASSIFIER_QUEUE_SIZE": "-1"}, "CLASSIFIER_QUEUE_SIZE is '-1'; expected"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from classifier.models import bundled_model
+from classifier.models.model import StateDict
 from classifier.settings import processors
 from training import data, evaluate, export
 from training.recipe import Recipe
@@ -60,8 +61,8 @@ def judge(
 ) -> None:
     """Evaluates the weights as the app loads them and writes the model card next to them."""
     model = bundled_model.load(weights)
-    network = model.build()
-    network.load_state_dict(model.read(weights))
+    assert isinstance(model.network, StateDict)
+    network = model.network.load(weights)
     classes = pictures.validation.classes
     scores = evaluate.scores(network, pictures.validation, torch.device("cpu"))
     first, among_five = evaluate.accuracy(scores, classes)

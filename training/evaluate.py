@@ -84,7 +84,7 @@ def photographs(model: Model, network: nn.Module, folder: Path) -> tuple[int, in
         label = path.stem.split("_", 1)[1]
         if label not in labels:
             continue
-        pixels = model.preprocess(decode(path, path.name)).unsqueeze(0)
+        pixels = model.preprocessing.apply(decode(path, path.name)).unsqueeze(0)
         five = network(pixels)[0].topk(5).indices.tolist()
         known += 1
         first += five[0] == labels[label]

@@ -31,7 +31,7 @@ def classify(weights: str, image: str, name: str) -> list[tuple[str, float]]:
     network = material.eager(model)
     picture = Image.open(Settings.from_environment(os.environ).images / image).convert("RGB")
     with torch.inference_mode():
-        scores = network(model.preprocess(picture).unsqueeze(0))[0].softmax(dim=0)
+        scores = network(model.preprocessing.apply(picture).unsqueeze(0))[0].softmax(dim=0)
     values, places = scores.topk(5)
     pairs = zip(places.tolist(), values.tolist(), strict=True)
     return [(model.labels[place], 100 * value) for place, value in pairs]

@@ -28,7 +28,7 @@ class Api(litserve.LitAPI):
 
     def decode_request(self, request: dict[str, str]) -> Tensor:
         picture = Image.open(self.images / request["image"]).convert("RGB")
-        return self.model.preprocess(picture)
+        return self.model.preprocessing.apply(picture)
 
     def batch(self, inputs: list[Tensor]) -> Tensor:
         return torch.stack(inputs)

@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 
 from benchmarks.material import with_weights
-from classifier.models import torchvision_models
+from classifier.models import catalogue
 from classifier.server.app import App
 from classifier.settings import Settings
 
 
 def main(weights: Path) -> None:
-    torchvision_models.load = lambda name: with_weights(name, weights)
+    catalogue.find = lambda name: with_weights(name, weights)
     App(Settings.from_environment(os.environ)).launch()
 
 

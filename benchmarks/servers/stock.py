@@ -30,7 +30,7 @@ def main(weights: Path, name: str) -> None:
         def classify(image: str, model: str) -> dict[str, float]:
             picture = Image.open(settings.images / image).convert("RGB")
             with torch.inference_mode():
-                scores = network(chosen.preprocess(picture).unsqueeze(0))[0].softmax(dim=0)
+                scores = network(chosen.preprocessing.apply(picture).unsqueeze(0))[0].softmax(dim=0)
             values, places = scores.topk(5)
             pairs = zip(places.tolist(), values.tolist(), strict=True)
             return {chosen.labels[place]: value for place, value in pairs}

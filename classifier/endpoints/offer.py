@@ -19,18 +19,19 @@ class ModelRecord(TypedDict):
     """The facts about a model.
 
     `megabytes` (2²⁰ bytes) is the size of its weights, `gigaflops` the cost of one picture,
-    and `accuracy` its top-1 accuracy in 0-1 on the data set `judged_on`. `fetched` says
-    whether the weights are on the server. `seconds` is the median time of a prediction on
-    this machine, or None before the first one.
+    and `accuracy` its top-1 accuracy in 0-1 on the data set `judged_on`; they are None if nobody
+    has published them. `fetched` says whether the weights are on the server. `seconds` is the
+    median time of a prediction on this machine, or None before the first one.
     """
 
     name: str
+    description: str
     labels: int
     parameters: int
     megabytes: float
-    gigaflops: float
-    accuracy: float
-    judged_on: str
+    gigaflops: float | None
+    accuracy: float | None
+    judged_on: str | None
     fetched: bool
     seconds: float | None
 
@@ -69,12 +70,17 @@ class OfferEndpoints:
         seconds = self._classifier.timings.median(model.name)
         return {
             "name": model.name,
+            "description": model.description,
             "labels": len(model.labels),
             "parameters": model.parameters,
             "megabytes": round(model.megabytes, 1),
-            "gigaflops": round(model.gigaflops, 3),
-            "accuracy": round(model.accuracy, 5),
-            "judged_on": model.evaluated_on,
+            "gigaflops": _rounded(model.gigaflops, 3),
+            "accuracy": _rounded(model.accuracy, 5),
+            "judged_on": model.evaluated_on or None,
             "fetched": self._classifier.engine.is_downloaded(model),
-            "seconds": None if seconds is None else round(seconds, 4),
+            "seconds": _rounded(seconds, 4),
         }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

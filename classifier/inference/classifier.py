@@ -59,12 +59,16 @@ class Classifier:
         self._preloading: dict[str, Future[None]] = {}
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Classifier":
-        """Raises SettingError if a model or the device does not exist."""
+    def from_settings(cls, settings: Settings, models: Catalogue | None = None) -> "Classifier":
+        """Returns a classifier with some models, or else with those of the settings.
+
+        Raises SettingError if a model or the device does not exist, and the errors of
+        `catalogue.load`.
+        """
         # All jobs together use all processors without competing for them.
         threads = max(1, processors() // settings.concurrency)
         return cls(
-            catalogue.load(settings.models),
+            catalogue.load(settings.models) if models is None else models,
             Engine(
                 settings.device,
                 WeightsCache(settings.cache / "weights"),
@@ -82,6 +86,11 @@ class Classifier:
         if not isinstance(name, str) or name not in self.catalogue:
             raise UnknownNameError("model", name, self.catalogue)
         return self.catalogue[name]
+
+    def ready_first(self) -> list[Model]:
+        """Returns the models of the catalogue, those that are on this machine first."""
+        models = self.catalogue.values()
+        return sorted(models, key=lambda model: not self.engine.is_downloaded(model))
 
     def preload(self, model: Model) -> None:
         """Loads a model in the background, so that the first request does not wait for it.
@@ -112,13 +121,19 @@ class Classifier:
     def classify(self, source: Path | bytes, name: str, model: Model) -> Prediction:
         """Returns the five likeliest labels of a picture; the prediction calls it `name`.
 
+        A model with fewer labels returns all of them.
+
         Raises PictureError if the picture cannot be decoded, and WeightsError if the weights
         of the model cannot be downloaded or loaded.
         """
         with self.engine.loaded(model) as run:
             start = time.perf_counter()
-            picture = crop_extreme(decode(source, name, OVERSAMPLING * model.resize_pixels))
-            probabilities, indices = torch.topk(run(model.preprocess(picture)), TOP)
+            picture = crop_extreme(
+                decode(source, name, OVERSAMPLING * model.preprocessing.resize_pixels)
+            )
+            probabilities, indices = torch.topk(
+                run(model.preprocessing.apply(picture)), min(TOP, len(model.labels))
+            )
             seconds = time.perf_counter() - start
         self.timings.add(model.name, seconds)
         return Prediction(

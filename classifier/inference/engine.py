@@ -14,11 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from classifier.download import ProgressCallback, no_progress
-from classifier.errors import SettingError, WeightsError
+from classifier.errors import InputError, SettingError, WeightsError
 from classifier.inference import onnx_exports
 from classifier.inference.dynamic_batching import DynamicBatcher
 from classifier.inference.onnx_exports import ExportError, OnnxExports
-from classifier.models.model import Model
+from classifier.models.model import Model, TorchNetwork
+from classifier.models.onnx_network import OnnxNetwork
+from classifier.models.onnx_runtime import InferenceSession
 from classifier.models.weights import WeightsCache
 from classifier.settings import uses_cuda
 
@@ -70,15 +72,13 @@ class Engine:
 
     def is_downloaded(self, model: Model) -> bool:
         """Whether the weights of the model are on this machine."""
-        return isinstance(model.weights, Path) or self._weights.has(model.weights)
+        return self._weights.has(model.weights)
 
     def download(self, model: Model, report: ProgressCallback = no_progress) -> Path:
         """Returns the file of the model's weights, and downloads it first if it is missing.
 
         Raises WeightsError if the download fails.
         """
-        if isinstance(model.weights, Path):
-            return model.weights
         return self._weights.fetch(model.weights, report)
 
     def fits_in_memory(self, model: Model) -> bool:
@@ -106,11 +106,14 @@ class Engine:
         It counts towards the same memory limit as the copy that predicts. `wrap` is called
         once, when the network is loaded, with the network in evaluation mode and single
         precision and an example of its input (1, 3, height, width). Raises WeightsError as
-        `loaded` does.
+        `loaded` does, and InputError if the network is an ONNX file.
         """
 
         def build() -> Wrapped:
-            network = _network(model, self.download(model)).requires_grad_(False).to(self.device)
+            if isinstance(model.network, OnnxNetwork):
+                raise InputError(f"{model.name} is an ONNX file and has no network of torch.")
+            network = _load(model.network, model, self.download(model))
+            network = network.requires_grad_(False).to(self.device)
             return wrap(network, torch.rand(1, *model.input_shape, device=self.device))
 
         with self._held(f"{model.name} in torch", model.parameters * 4 / (1 << 20), build) as held:
@@ -157,26 +160,35 @@ class Engine:
     def _build(self, model: Model) -> Run:
         weights = self.download(model)
         log.info("loading %s", model.name)
+        network = model.network
+        if isinstance(network, OnnxNetwork):  # on the CPU, also if there is another device
+            return partial(onnx_exports.run_own, self._open(model, weights), network)
         if self.device.type == "cpu":
             try:
-                session = self._exports.session(model, weights, lambda: _network(model, weights))
+                session = self._exports.session(
+                    model, weights, lambda: _load(network, model, weights)
+                )
                 return partial(onnx_exports.run, session)
             except OSError as error:
                 raise _unfit(model, weights) from error
             except ExportError as error:
                 log.warning("%s cannot be exported and runs in torch: %s", model.name, error)
-            return partial(_run, _network(model, weights))
-        return DynamicBatcher(_network(model, weights), self.device)
+            return partial(_run, _load(network, model, weights))
+        return DynamicBatcher(_load(network, model, weights), self.device)
+
+    def _open(self, model: Model, file: Path) -> InferenceSession:
+        try:
+            return self._exports.open(file)
+        except Exception as error:  # the runtime has a different one for each kind of damage
+            raise _unfit(model, file) from error
 
 
-def _network(model: Model, weights: Path) -> nn.Module:
+def _load(network: TorchNetwork, model: Model, weights: Path) -> nn.Module:
     """Builds the network in evaluation mode. Raises WeightsError if the weights do not fit."""
-    network = model.build()
     try:
-        network.load_state_dict(model.read(weights))
+        return network.load(weights)
     except Exception as error:
         raise _unfit(model, weights) from error
-    return network.eval()
 
 
 def _unfit(model: Model, weights: Path) -> WeightsError:

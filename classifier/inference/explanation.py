@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from classifier.download import ProgressCallback, no_progress
-from classifier.errors import UnknownNameError
+from classifier.errors import InputError, UnknownNameError
 from classifier.inference import network_layers
 from classifier.inference.classifier import OVERSAMPLING, Classifier, crop_extreme
 from classifier.inference.heatmaps import Heatmap, View
 from classifier.inference.prediction import Prediction
 from classifier.models.model import Model
+from classifier.models.onnx_network import OnnxNetwork
 from classifier.pictures.decoding import decode
 from classifier.pictures.edits import limit_size
 
@@ -62,6 +63,17 @@ def check_label(label: object, model: Model) -> str:
     return label
 
 
+def check_explainable(model: Model) -> None:
+    """Raises InputError if predictions of the model cannot be explained."""
+    reason = None
+    if isinstance(model.network, OnnxNetwork):
+        reason = "it is an ONNX file, which computes no gradients"
+    elif model.preprocessing.fit == "pad":
+        reason = "its preprocessing adds a border to the picture"
+    if reason:
+        raise InputError(f"{model.name} cannot be explained: {reason}. Choose another model.")
+
+
 def explain(
     classifier: Classifier,
     source: Path | bytes,
@@ -73,14 +85,16 @@ def explain(
     """Returns the prediction of `classify` with heatmaps of its labels, or of one `label`.
 
     Call it through `Classifier.run`, which limits how much runs at the same time. Raises the
-    errors of `classify`, and UnknownNameError if the model does not have the label.
+    errors of `classify`, UnknownNameError if the model does not have the label, and InputError if
+    the network cannot be explained.
     """
     if label is not None:
         check_label(label, model)
+    check_explainable(model)
     prediction = classifier.classify(source, name, model)
     labels = [top.label for top in prediction.predictions] if label is None else [label]
-    picture = decode(source, name, OVERSAMPLING * model.resize_pixels)
-    pixels = model.preprocess(crop_extreme(picture))
+    picture = decode(source, name, OVERSAMPLING * model.preprocessing.resize_pixels)
+    pixels = model.preprocessing.apply(crop_extreme(picture))
     known = {top.label: top.probability for top in prediction.predictions}
     heatmaps = []
     with classifier.engine.torch_network(model, HiResCam) as hirescam:
@@ -92,11 +106,10 @@ def explain(
 
 
 def view(model: Model, size: tuple[int, int]) -> View:
-    """Returns the part of a picture of a size (width, height) that the model uses.
-
-    Preprocessing resizes the shorter side to `resize_pixels` and crops the middle.
-    """
-    scale = model.resize_pixels / min(size)
+    """Returns the part of a picture of a size (width, height) that the model uses."""
+    if model.preprocessing.fit == "squash":
+        return View(0, 0, 1, 1)
+    scale = model.preprocessing.resize_pixels / min(size)
     _, height, width = model.input_shape
     across = min(1, width / (scale * size[0]))
     down = min(1, height / (scale * size[1]))
@@ -111,7 +124,13 @@ class HiResCam:
         self._device = example.device
         self._thread = threading.local()
         # The hooks are permanent: temporary ones would also run for other threads.
-        for number, layer in enumerate(observed_layers(network, example)):
+        layers = observed_layers(network, example)
+        if not layers:
+            raise InputError(
+                "This model cannot be explained: no layer of its network keeps the places of the "
+                "picture apart. Choose another model."
+            )
+        for number, layer in enumerate(layers):
             layer.register_forward_hook(self._start if number == 0 else self._record)
 
     def __call__(self, picture: Tensor, labels: Sequence[int]) -> Iterator[tuple[float, Tensor]]:

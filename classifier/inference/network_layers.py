@@ -6,11 +6,14 @@ every architecture and does not depend on names or classes of layers.
 
 from collections import Counter
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node, saved_tensors_hooks
+
+MAX_OTHERS = 5  # a token of the class, and four registers
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,15 @@ def side(output: Any) -> int | None:
 
     Returns None if the output is not a square grid. Grids have the shape
     (N, channels, side, side) or (N, side, side, channels), or are the tokens of a transformer
-    (N, 1 + side × side, channels), where the first token has no position.
+    (N, others + side × side, channels), where up to MAX_OTHERS tokens at the beginning have no
+    position.
     """
     if not isinstance(output, Tensor):
         return None
     if output.dim() == 4 and output.shape[2] in (output.shape[1], output.shape[3]):
         positions = output.shape[2]
-    elif output.dim() == 3 and output.shape[1] == 1 + round((output.shape[1] - 1) ** 0.5) ** 2:
-        positions = round((output.shape[1] - 1) ** 0.5)
+    elif output.dim() == 3 and output.shape[1] - isqrt(output.shape[1]) ** 2 <= MAX_OTHERS:
+        positions = isqrt(output.shape[1])
     else:
         return None
     return positions if positions > 1 else None
@@ -44,8 +48,8 @@ def grid(output: Tensor) -> Tensor:
     """Reshapes such an output for one picture to (channels, side, side)."""
     first = output.squeeze(0)
     if first.dim() == 2:
-        positions = round((len(first) - 1) ** 0.5)
-        return first[1:].T.reshape(-1, positions, positions)
+        positions = isqrt(len(first))
+        return first[len(first) - positions**2 :].T.reshape(-1, positions, positions)
     return first if first.shape[1] == first.shape[2] else first.movedim(2, 0)
 
 

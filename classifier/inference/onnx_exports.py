@@ -4,34 +4,33 @@ import hashlib
 import io
 import json
 import logging
-import os
+import re
 import warnings
 from collections.abc import Callable
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
 
-import onnx
 import torch
-import torchvision
 from filelock import FileLock
 from torch import Tensor, nn
 
-from classifier.models import bundled_model, torchvision_models
-from classifier.models.bundled import network
+from classifier import models
 from classifier.models.model import Model
-
-# Set before the import: otherwise the runtime sends usage reports to Microsoft.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-import onnxruntime
-from onnxruntime import InferenceSession, SessionOptions
+from classifier.models.onnx_network import OnnxNetwork
+from classifier.models.onnx_runtime import InferenceSession, SessionOptions
+from classifier.models.weights import RemoteWeights
 
 log = logging.getLogger(__name__)
 
 OPSET = 20
 # The largest accepted difference of a probability. Other orders of summation cause about 1e-6.
 TOLERANCE = 1e-4
+MAX_NAME = 100  # characters of a model's name in the name of its export
+# What decides what an export contains.
+PACKAGES = ("torch", "torchvision", "timm", "transformers", "onnx", "onnxruntime")
 # The exporter keeps its state in global variables.
 _exporting = Lock()
 
@@ -67,7 +66,7 @@ class OnnxExports:
         file = self.path(model, weights)
         try:
             if file.is_file():
-                return self._open(str(file))
+                return self.open(file)
         # The runtime has a different exception for each kind of damage.
         except Exception as error:
             log.warning("%s cannot be used and will be exported again: %s", file, error)
@@ -83,7 +82,11 @@ class OnnxExports:
         if not difference <= TOLERANCE:
             raise ExportError(f"its probabilities differ by {difference:.2g}")
         # A session that was created from bytes keeps them; one created from a file does not.
-        return self._open(str(file)) if _save(file, content) else session
+        return self.open(file) if _save(file, content) else session
+
+    def open(self, file: Path) -> InferenceSession:
+        """Returns a session of a file. Raises the errors of the runtime."""
+        return self._open(str(file))
 
     def _open(self, source: str | bytes) -> InferenceSession:
         return InferenceSession(source, self._options, providers=["CPUExecutionProvider"])
@@ -94,14 +97,15 @@ class OnnxExports:
         The file name changes with the weights, the input, and the versions of everything
         that produces the export.
         """
-        if isinstance(model.weights, Path):
-            digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-        else:
+        if isinstance(model.weights, RemoteWeights):
             digest = model.weights.sha256
-        versions = [module.__version__ for module in (torch, torchvision, onnx, onnxruntime)]
-        identity = json.dumps([model.name, digest, model.input_shape, versions, _code_digests()])
+        else:
+            with weights.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        identity = json.dumps([model.name, digest, model.input_shape, _versions(), _code_digest()])
         key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-        return self.folder / f"{model.name}-{key}.onnx"
+        readable = re.sub(r"[^\w.-]+", "_", model.name)[-MAX_NAME:]
+        return self.folder / f"{readable}-{key}.onnx"
 
 
 def run(session: InferenceSession, picture: Tensor) -> Tensor:
@@ -110,12 +114,32 @@ def run(session: InferenceSession, picture: Tensor) -> Tensor:
     return torch.from_numpy(probabilities[0])
 
 
+def run_own(session: InferenceSession, network: OnnxNetwork, picture: Tensor) -> Tensor:
+    """Returns the probabilities (labels,) of a picture with a network that is an ONNX file."""
+    inputs = {network.input: network.arrange(picture.numpy())}
+    (values,) = session.run([network.output], inputs)
+    numbers = torch.from_numpy(values).flatten().float()
+    return numbers.softmax(dim=0) if network.is_scores else numbers
+
+
 @cache
-def _code_digests() -> list[str]:
-    """Returns digests of the modules that determine what an export contains."""
-    modules = (bundled_model, torchvision_models, network)
-    files = [Path(module.__file__ or "") for module in modules] + [Path(__file__)]
-    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+def _versions() -> list[str]:
+    """Returns the versions of the installed packages that determine what an export contains."""
+    found = []
+    for package in PACKAGES:
+        try:
+            found.append(version(package))
+        except PackageNotFoundError:
+            found.append("")
+    return found
+
+
+@cache
+def _code_digest() -> str:
+    """Returns a digest of the code that determines what an export contains."""
+    folder = Path(models.__path__[0])
+    files = [*sorted(folder.rglob("*.py")), Path(__file__)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _export(network: nn.Module, example: Tensor) -> bytes:

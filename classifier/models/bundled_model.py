@@ -1,4 +1,4 @@
-"""`tiny`, the model that is part of the repository.
+"""`tiny`, the model that this project trained; its weights are part of the repository.
 
 Its labels and facts come from the header of its file of weights, so they cannot get out of
 step with the weights. `training/` contains the recipe that produced it.
@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from safetensors import safe_open
-from safetensors.torch import load_file
-from torchvision.models import get_model_weights
 from torchvision.transforms._presets import ImageClassification
 
+from classifier.models import imagenet, state_files
 from classifier.models.bundled.network import TinyNet
-from classifier.models.model import Model
+from classifier.models.model import Model, Preprocessing, StateDict
+from classifier.models.weights import LocalWeights
 
 NAME = "tiny"
 FILE = Path(__file__).parent / "bundled" / "tiny.safetensors"
@@ -25,19 +25,20 @@ def load(file: Path = FILE) -> Model:
     """Returns the bundled model."""
     with safe_open(file, framework="pt") as opened:
         facts = json.loads(opened.metadata()["facts"])
-    categories = get_model_weights("resnet18").DEFAULT.meta["categories"]
-    labels = tuple(categories[number] for number in facts["imagenet_classes"])
+    labels = tuple(imagenet.labels()[number] for number in facts["imagenet_classes"])
+    pixels = facts["pixels"]
     return Model(
         name=NAME,
+        description="Trained by this project to learn from: it is often wrong on photographs.",
         labels=labels,
         parameters=facts["parameters"],
         megabytes=file.stat().st_size / (1 << 20),
+        preprocessing=Preprocessing(
+            ImageClassification(crop_size=pixels, resize_size=pixels), pixels
+        ),
+        network=StateDict(partial(TinyNet, len(labels)), state_files.read),
+        weights=LocalWeights(file),
         gigaflops=GIGAFLOPS,
         accuracy=facts["accuracy"],
         evaluated_on="Tiny ImageNet",
-        preprocess=ImageClassification(crop_size=facts["pixels"], resize_size=facts["pixels"]),
-        resize_pixels=facts["pixels"],
-        build=partial(TinyNet, len(labels)),
-        read=load_file,
-        weights=file,
     )

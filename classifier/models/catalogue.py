@@ -3,8 +3,14 @@
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from classifier.errors import SettingError, suggest
-from classifier.models import bundled_model, torchvision_models
+from classifier.errors import SettingError, UnknownNameError, suggest
+from classifier.models import (
+    bundled_model,
+    efficientnet_lite0,
+    own,
+    timm_models,
+    torchvision_models,
+)
 from classifier.models.model import Model
 
 Catalogue = Mapping[str, Model]
@@ -13,22 +19,41 @@ Catalogue = Mapping[str, Model]
 def load(names: Iterable[str]) -> Catalogue:
     """Returns the named models in the order of their names.
 
-    Raises SettingError with the closest valid names if a model does not exist.
+    Raises SettingError with the closest valid names if a model does not exist, ModelError if the
+    files of a model are not those of a classifier, and WeightsError if they cannot be downloaded.
     """
-    valid = available()
     models = {}
     for name in names:
-        if name not in valid:
+        try:
+            models[name] = find(name)
+        except UnknownNameError as error:
             raise SettingError(
                 "CLASSIFIER_MODELS",
                 name,
-                f"torchvision classifiers or tiny ({suggest(name, valid)})",
-            )
-        is_bundled = name == bundled_model.NAME
-        models[name] = bundled_model.load() if is_bundled else torchvision_models.load(name)
+                "efficientnet_lite0, tiny, a torchvision classifier, timm/NAME, ./FOLDER or "
+                f"hf-hub:USER/NAME ({suggest(name, error.valid)})",
+            ) from error
     return MappingProxyType(models)
 
 
+def find(name: str) -> Model:
+    """Returns the model of a name, on offer or not.
+
+    Raises UnknownNameError if it does not exist, and the other errors of `load`.
+    """
+    if own.is_own(name):
+        return own.load(name)
+    if name.startswith(timm_models.PREFIX):
+        return timm_models.load(name)
+    if name == efficientnet_lite0.NAME:
+        return efficientnet_lite0.load()
+    if name == bundled_model.NAME:
+        return bundled_model.load()
+    if name in available():
+        return torchvision_models.load(name)
+    raise UnknownNameError("model", name, available())
+
+
 def available() -> list[str]:
-    """Returns the name of the bundled model and of every ImageNet classifier in torchvision."""
-    return [bundled_model.NAME, *torchvision_models.available()]
+    """Returns the names of the models that have fixed names."""
+    return [efficientnet_lite0.NAME, bundled_model.NAME, *torchvision_models.available()]

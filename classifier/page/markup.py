@@ -1,5 +1,6 @@
 """HTML that several tabs share, with escaped text."""
 
+import re
 from html import escape
 
 IMAGENET_LABELS = 1000
@@ -8,6 +9,11 @@ IMAGENET_LABELS = 1000
 def note(text: str) -> str:
     """Returns a sentence that stands in place of a result."""
     return f"<p class='note'>{escape(text)}</p>"
+
+
+def file_name(name: str) -> str:
+    """Returns the name of a model as part of the name of a file, without slashes."""
+    return re.sub(r"\W+", "-", name).strip("-")
 
 
 def percent(probability: float) -> str:

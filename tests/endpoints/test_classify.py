@@ -17,7 +17,7 @@ from PIL import Image
 from classifier.pictures.decoding import decode
 from classifier.pictures.edits import Edits
 from classifier.settings import MODELS
-from tests.support.server import PROJECT, Server, serve, wait_for
+from tests.support.server import DEFAULT, PROJECT, Server, serve, wait_for
 
 PICTURES = sorted(path.name for path in (PROJECT / "images").glob("*.jpg"))
 ENDPOINTS = [
@@ -34,23 +34,23 @@ ENDPOINTS = [
 FILE = {"_type": "gradio.FileData"}
 
 BAD_VALUES = [
-    pytest.param(["nothing.jpg", "tiny"], "No picture is called 'nothing.jpg'", id="unknown"),
-    pytest.param(["../app.py", "tiny"], "No picture is called '../app.py'", id="upwards"),
-    pytest.param(["/etc/passwd", "tiny"], "No picture is called '/etc/passwd'", id="absolute"),
-    pytest.param(["", "tiny"], "No picture is called ''", id="empty"),
-    pytest.param([None, "tiny"], "No picture is called None", id="none"),
-    pytest.param([["a"], "tiny"], "No picture is called ['a']", id="list"),
-    pytest.param([{"path": "/etc/passwd"}, "tiny"], "No picture is called {", id="file"),
-    pytest.param([3, "tiny"], "No picture is called 3", id="number"),
+    pytest.param(["nothing.jpg", DEFAULT], "No picture is called 'nothing.jpg'", id="unknown"),
+    pytest.param(["../app.py", DEFAULT], "No picture is called '../app.py'", id="upwards"),
+    pytest.param(["/etc/passwd", DEFAULT], "No picture is called '/etc/passwd'", id="absolute"),
+    pytest.param(["", DEFAULT], "No picture is called ''", id="empty"),
+    pytest.param([None, DEFAULT], "No picture is called None", id="none"),
+    pytest.param([["a"], DEFAULT], "No picture is called ['a']", id="list"),
+    pytest.param([{"path": "/etc/passwd"}, DEFAULT], "No picture is called {", id="file"),
+    pytest.param([3, DEFAULT], "No picture is called 3", id="number"),
     pytest.param([PICTURES[0], "resnet"], "No model is called 'resnet'", id="unknown-model"),
     pytest.param([PICTURES[0], None], "No model is called None", id="no-model"),
-    pytest.param([PICTURES[0], ["tiny"]], "No model is called ['tiny']", id="list-model"),
+    pytest.param([PICTURES[0], [DEFAULT]], f"No model is called ['{DEFAULT}']", id="list-model"),
 ]
 COUNT = "/classify takes 2 values (image, model), but the call has {}."
 BAD_COUNTS = [
     pytest.param([], COUNT.format(0), id="no value"),
     pytest.param([PICTURES[0]], COUNT.format(1), id="one value"),
-    pytest.param([PICTURES[0], "tiny", 1], COUNT.format(3), id="three values"),
+    pytest.param([PICTURES[0], DEFAULT, 1], COUNT.format(3), id="three values"),
 ]
 
 
@@ -62,10 +62,10 @@ def test_info_lists_what_is_on_offer(server: Server) -> None:
 
 
 def test_a_prediction_has_five_labels_the_likeliest_first(server: Server) -> None:
-    record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+    record = server.client().predict(PICTURES[0], DEFAULT, api_name="/classify")
 
     assert set(record) == {"model", "image", "predictions", "seconds"}
-    assert (record["model"], record["image"]) == ("tiny", PICTURES[0])
+    assert (record["model"], record["image"]) == (DEFAULT, PICTURES[0])
     probabilities = [guess["probability"] for guess in record["predictions"]]
     assert len(probabilities) == 5
     assert probabilities == sorted(probabilities, reverse=True)
@@ -84,7 +84,7 @@ def test_a_repeated_question_is_answered_from_memory_until_its_picture_changes(
         client = server.client()
 
         def ask(name: str) -> dict[str, Any]:
-            record: dict[str, Any] = client.predict(name, "tiny", api_name="/classify")
+            record: dict[str, Any] = client.predict(name, DEFAULT, api_name="/classify")
             return record
 
         first = ask("0.jpg")
@@ -100,9 +100,9 @@ def test_a_repeated_question_is_answered_from_memory_until_its_picture_changes(
 
 def test_jobs_that_are_held_are_held_again(slow_server: Server) -> None:
     client = slow_server.client()
-    client.predict(PICTURES[0], "tiny", api_name="/classify")
+    client.predict(PICTURES[0], DEFAULT, api_name="/classify")
     begin = time.monotonic()
-    client.predict(PICTURES[0], "tiny", api_name="/classify")
+    client.predict(PICTURES[0], DEFAULT, api_name="/classify")
 
     assert time.monotonic() - begin > 0.9
 
@@ -143,7 +143,7 @@ def test_a_bad_call_through_the_client_gets_a_sentence(
 
 def test_a_wrong_name_is_answered_with_valid_ones(server: Server) -> None:
     for data, valid in [
-        ([f"{PICTURES[0]}x", "tiny"], PICTURES[0]),
+        ([f"{PICTURES[0]}x", DEFAULT], PICTURES[0]),
         ([PICTURES[0], "resnet"], "vgg16"),
     ]:
         event = server.call("classify", data).json()["event_id"]
@@ -168,7 +168,7 @@ def test_an_unknown_endpoint_is_answered_with_the_valid_ones(server: Server, pat
     ("body", "message"),
     [
         ({"image": PICTURES[0]}, "No value provided for required argument: model"),
-        ({"image": PICTURES[0], "model": "tiny", "extra": 1}, "Parameter `extra` is not a valid"),
+        ({"image": PICTURES[0], "model": DEFAULT, "extra": 1}, "Parameter `extra` is not a valid"),
     ],
 )
 def test_a_call_by_name_with_wrong_parameters_gets_a_sentence(
@@ -218,14 +218,14 @@ def test_what_is_not_meant_to_be_served_is_not(server: Server, path: str) -> Non
 
 
 def test_the_queue_cannot_be_gone_around(server: Server) -> None:
-    answer = server.http.post("/gradio_api/run/classify", json={"data": [PICTURES[0], "tiny"]})
+    answer = server.http.post("/gradio_api/run/classify", json={"data": [PICTURES[0], DEFAULT]})
     assert answer.status_code == 404
 
 
 def test_a_job_is_queued_then_processing_then_finished(slow_server: Server) -> None:
     client = slow_server.client()
-    client.predict(PICTURES[0], "tiny", api_name="/classify")  # an estimate needs one that ended
-    jobs = [client.submit(PICTURES[0], "tiny", api_name="/classify") for _ in range(3)]
+    client.predict(PICTURES[0], DEFAULT, api_name="/classify")  # an estimate needs one that ended
+    jobs = [client.submit(PICTURES[0], DEFAULT, api_name="/classify") for _ in range(3)]
     wait_for(lambda: any(job.status().rank == 1 for job in jobs))
     last = next(job for job in jobs if job.status().rank == 1)
     seen = [last.status()]
@@ -241,13 +241,13 @@ def test_a_job_is_queued_then_processing_then_finished(slow_server: Server) -> N
     assert places == sorted(places, reverse=True)
     assert places[-1] == 0
     assert any(status.eta and 0 < status.eta < 10 for status in waiting)
-    assert all(job.result()["model"] == "tiny" for job in jobs)
+    assert all(job.result()["model"] == DEFAULT for job in jobs)
 
 
 def test_no_more_jobs_run_at_once_than_allowed(slow_server: Server) -> None:
     client = slow_server.client()
     start = time.monotonic()
-    jobs = [client.submit(PICTURES[0], "tiny", api_name="/classify") for _ in range(4)]
+    jobs = [client.submit(PICTURES[0], DEFAULT, api_name="/classify") for _ in range(4)]
     for job in jobs:
         job.result(timeout=20)
 
@@ -258,7 +258,7 @@ def test_no_more_jobs_run_at_once_than_allowed(slow_server: Server) -> None:
 @pytest.mark.parametrize("status", [Status.IN_QUEUE, Status.PROCESSING])
 def test_cancelling_a_job_costs_no_other(slow_server: Server, status: Status) -> None:
     client = slow_server.client()
-    jobs = [client.submit(PICTURES[0], "tiny", api_name="/classify") for _ in range(3)]
+    jobs = [client.submit(PICTURES[0], DEFAULT, api_name="/classify") for _ in range(3)]
     wait_for(lambda: any(job.status().code is status for job in jobs))
     cancelled = next(job for job in jobs if job.status().code is status)
 
@@ -266,7 +266,7 @@ def test_cancelling_a_job_costs_no_other(slow_server: Server, status: Status) ->
 
     for job in jobs:
         if job is not cancelled:
-            assert job.result(timeout=20)["model"] == "tiny"
+            assert job.result(timeout=20)["model"] == DEFAULT
     # The client gives up by itself or is told so by the server, whichever comes first.
     with pytest.raises((CancelledError, AppError)):
         cancelled.result(timeout=20)
@@ -275,9 +275,9 @@ def test_cancelling_a_job_costs_no_other(slow_server: Server, status: Status) ->
 def test_cancelling_a_running_job_frees_its_place_at_once(tmp_path: Path) -> None:
     with serve(tmp_path, CLASSIFIER_CONCURRENCY=1, CLASSIFIER_DELAY_SECONDS=60) as server:
         client = server.client()
-        held = client.submit(PICTURES[0], "tiny", api_name="/classify")
+        held = client.submit(PICTURES[0], DEFAULT, api_name="/classify")
         wait_for(lambda: held.status().code is Status.PROCESSING)
-        following = client.submit(PICTURES[0], "tiny", api_name="/classify")
+        following = client.submit(PICTURES[0], DEFAULT, api_name="/classify")
         wait_for(lambda: following.status().code is Status.IN_QUEUE)
         held.cancel()
 
@@ -287,7 +287,7 @@ def test_cancelling_a_running_job_frees_its_place_at_once(tmp_path: Path) -> Non
 
 
 def test_a_full_queue_asks_to_try_again(slow_server: Server) -> None:
-    data = [PICTURES[0], "tiny"]
+    data = [PICTURES[0], DEFAULT]
     client = slow_server.client()  # made now, for it takes a while
     answers = [slow_server.call("classify", data) for _ in range(9)]
     refused = [answer for answer in answers if answer.status_code != 200]
@@ -309,12 +309,12 @@ def test_a_full_queue_asks_to_try_again(slow_server: Server) -> None:
 def test_an_uploaded_picture_has_the_answer_that_it_has_in_the_gallery(server: Server) -> None:
     client = server.client()
     for name in PICTURES[:3]:
-        ours = client.predict(name, "tiny", api_name="/classify")
+        ours = client.predict(name, DEFAULT, api_name="/classify")
         file = handle_file(PROJECT / "images" / name)
-        own = client.predict(file, "tiny", api_name="/classify_upload")
+        own = client.predict(file, DEFAULT, api_name="/classify_upload")
 
         assert own.keys() == ours.keys()
-        assert (own["model"], own["image"]) == ("tiny", name)
+        assert (own["model"], own["image"]) == (DEFAULT, name)
         assert own["predictions"] == ours["predictions"]
 
 
@@ -327,7 +327,7 @@ def test_uploads_of_every_kind_are_read_upright(server: Server, tmp_path: Path) 
     picture.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=tag)
     client = server.client()
     answers = [
-        client.predict(handle_file(tmp_path / name), "tiny", api_name="/classify_upload")
+        client.predict(handle_file(tmp_path / name), DEFAULT, api_name="/classify_upload")
         for name in ("upright.png", "a.tiff", "turned.png")
     ]
     assert answers[0]["predictions"] == answers[1]["predictions"] == answers[2]["predictions"]
@@ -335,7 +335,7 @@ def test_uploads_of_every_kind_are_read_upright(server: Server, tmp_path: Path) 
 
 @pytest.mark.parametrize("image", [PICTURES[0], None, 3])
 def test_what_is_no_file_is_told(server: Server, image: object) -> None:
-    event = server.call("classify_upload", [image, "tiny"]).json()["event_id"]
+    event = server.call("classify_upload", [image, DEFAULT]).json()["event_id"]
     kind, text = server.result("classify_upload", event)
 
     assert kind == "error"
@@ -364,7 +364,7 @@ def test_what_is_no_file_is_told(server: Server, image: object) -> None:
 @pytest.mark.parametrize(
     ("endpoint", "rest"),
     [
-        ("classify_upload", ["tiny"]),
+        ("classify_upload", [DEFAULT]),
         ("transform", [1, 1, 1, 1, 0, "none"]),
         ("histogram", [1, 1, 1, 1, 0, "none"]),
     ],
@@ -384,7 +384,7 @@ def test_a_file_that_is_no_picture_gets_a_sentence(server: Server, tmp_path: Pat
     file = tmp_path / "letter.png"
     file.write_text("no picture")
     client = server.client()
-    for endpoint, rest in (("classify_upload", ["tiny"]), ("transform", []), ("histogram", [])):
+    for endpoint, rest in (("classify_upload", [DEFAULT]), ("transform", []), ("histogram", [])):
         with pytest.raises(AppError, match=r"^'letter.png' is not a picture that can be read"):
             client.predict(handle_file(file), *rest, api_name=f"/{endpoint}")
 
@@ -402,7 +402,7 @@ def test_a_picture_is_transformed(server: Server) -> None:
         handle_file(PROJECT / "images" / PICTURES[0]), **edits.values(), api_name="/transform"
     )
     assert Path(own).read_bytes() == Path(file).read_bytes()
-    assert client.predict(handle_file(file), "tiny", api_name="/classify_upload")["predictions"]
+    assert client.predict(handle_file(file), DEFAULT, api_name="/classify_upload")["predictions"]
 
 
 def test_two_who_ask_for_the_same_get_files_of_their_own(server: Server) -> None:
@@ -455,7 +455,7 @@ def test_edits_that_cannot_be_made_get_a_sentence(
 
 
 def assert_it_still_answers(server: Server) -> None:
-    event = server.call("classify", [PICTURES[0], "tiny"]).json()["event_id"]
+    event = server.call("classify", [PICTURES[0], DEFAULT]).json()["event_id"]
     kind, data = server.result("classify", event)
     assert kind == "complete"
     assert json.loads(data)[0]["image"] == PICTURES[0]

@@ -24,7 +24,7 @@ from classifier.pictures.gallery import Gallery
 from classifier.pictures.uploads import Uploads
 from tests.support.browsing import PICTURES
 from tests.support.picture_files import save, save_zip, scene
-from tests.support.server import PROJECT, Server, run
+from tests.support.server import DEFAULT, PROJECT, Server, run
 from tests.support.small_models import small
 
 
@@ -117,11 +117,11 @@ def test_each_picture_gets_a_row(server: Server, tmp_path: Path) -> None:
     packed = save_zip(tmp_path / "a.zip", {f"../{second.name}": second.read_bytes()})
     record = client.predict(
         [handle_file(first), handle_file(bad), handle_file(packed), second.name],
-        "tiny",
+        DEFAULT,
         api_name="/classify_batch",
     )
 
-    assert record["model"] == "tiny"
+    assert record["model"] == DEFAULT
     assert record["pictures"] == 4
     rows = record["rows"]
     assert [row["image"] for row in rows] == [
@@ -132,14 +132,14 @@ def test_each_picture_gets_a_row(server: Server, tmp_path: Path) -> None:
     ]
     assert rows[1]["error"].startswith("'bad.jpg' is not a picture that can be read")
     for row, name in ((rows[0], first.name), (rows[2], second.name), (rows[3], second.name)):
-        alone = client.predict(name, "tiny", api_name="/classify")
+        alone = client.predict(name, DEFAULT, api_name="/classify")
         assert row["predictions"] == alone["predictions"]
     firsts = [row["predictions"][0]["label"] for row in rows if "predictions" in row]
     assert record["labels"] == dict(Counter(firsts))
 
 
 def test_rows_arrive_one_by_one_and_a_batch_can_be_cancelled(server: Server) -> None:
-    job = server.client().submit(PICTURES * 35, "tiny", api_name="/classify_batch")
+    job = server.client().submit(PICTURES * 35, DEFAULT, api_name="/classify_batch")
     counts = []
     for part in job:
         counts.append(len(part["rows"]))
@@ -147,17 +147,17 @@ def test_rows_arrive_one_by_one_and_a_batch_can_be_cancelled(server: Server) -> 
             break
     assert 0 < counts[-1] < 980
     job.cancel()
-    assert server.client().predict(PICTURES[0], "tiny", api_name="/classify")["model"] == "tiny"
+    assert server.client().predict(PICTURES[0], DEFAULT, api_name="/classify")["model"] == DEFAULT
 
 
 @pytest.mark.parametrize(
     ("files", "model", "message"),
     [
-        ([], "tiny", "No pictures were given; expected files"),
-        (5, "tiny", "The files are 5; expected a list of files."),
-        (["x.jpg"], "tiny", "No picture is called 'x.jpg'"),
-        ([{"path": "/etc/passwd"}], "tiny", "There is no uploaded file 'passwd'"),
-        ([PICTURES[0]] * 1001, "tiny", "A batch can have at most 1,000 pictures"),
+        ([], DEFAULT, "No pictures were given; expected files"),
+        (5, DEFAULT, "The files are 5; expected a list of files."),
+        (["x.jpg"], DEFAULT, "No picture is called 'x.jpg'"),
+        ([{"path": "/etc/passwd"}], DEFAULT, "There is no uploaded file 'passwd'"),
+        ([PICTURES[0]] * 1001, DEFAULT, "A batch can have at most 1,000 pictures"),
         ([PICTURES[0]], "x", "No model is called 'x'"),
     ],
 )
@@ -170,7 +170,7 @@ def test_invalid_batches_are_explained(
 
 
 def test_too_many_files_are_rejected_before_they_are_opened(server: Server) -> None:
-    event = server.call("classify_batch", [["nothing.jpg"] * 1001, "tiny"]).json()["event_id"]
+    event = server.call("classify_batch", [["nothing.jpg"] * 1001, DEFAULT]).json()["event_id"]
     kind, text = server.result("classify_batch", event)
 
     assert kind == "error"

@@ -12,7 +12,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent, Tool
 
 from tests.endpoints.test_classify import ENDPOINTS, PICTURES
-from tests.support.server import PROJECT, Server, run, serve
+from tests.support.server import DEFAULT, PROJECT, Server, run, serve
 
 
 def asked(server: Server, ask: Callable[[ClientSession], Awaitable[Any]]) -> Any:
@@ -69,8 +69,8 @@ def test_each_tool_says_what_it_is_for_and_what_it_takes(tools: dict[str, Tool])
 
 
 def test_a_tool_returns_json(server: Server) -> None:
-    record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
-    result = called(server, "classify", image=PICTURES[0], model="tiny")
+    record = server.client().predict(PICTURES[0], DEFAULT, api_name="/classify")
+    result = called(server, "classify", image=PICTURES[0], model=DEFAULT)
 
     assert not result.isError
     assert json.loads(text(result))["predictions"] == record["predictions"]
@@ -80,12 +80,12 @@ def test_a_tool_returns_json(server: Server) -> None:
 
 @pytest.mark.parametrize("tool", ["classify_upload", "classify_batch", "compare"])
 def test_a_picture_can_come_with_the_call(server: Server, tool: str) -> None:
-    record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+    record = server.client().predict(PICTURES[0], DEFAULT, api_name="/classify")
     picture = data_url(PROJECT / "images" / PICTURES[0])
     calls: dict[str, dict[str, Any]] = {
-        "classify_upload": {"image": picture, "model": "tiny"},
-        "classify_batch": {"files": [PICTURES[0], picture], "model": "tiny"},
-        "compare": {"image": picture, "models": ["tiny"]},
+        "classify_upload": {"image": picture, "model": DEFAULT},
+        "classify_batch": {"files": [PICTURES[0], picture], "model": DEFAULT},
+        "compare": {"image": picture, "models": [DEFAULT]},
     }
     told = json.loads(text(called(server, tool, **calls[tool])))
 
@@ -97,20 +97,24 @@ def test_a_picture_can_come_with_the_call(server: Server, tool: str) -> None:
 @pytest.mark.parametrize(
     ("tool", "arguments", "message"),
     [
-        ("classify", {"image": "x.jpg", "model": "tiny"}, "No picture is called 'x.jpg'; "),
-        ("classify", {"image": PICTURES[0], "model": "x"}, "No model is called 'x'; valid: tiny,"),
+        ("classify", {"image": "x.jpg", "model": DEFAULT}, "No picture is called 'x.jpg'; "),
+        (
+            "classify",
+            {"image": PICTURES[0], "model": "x"},
+            "No model is called 'x'; valid: efficientnet_lite0, tiny,",
+        ),
         ("compare", {"image": PICTURES[0], "models": []}, "The models are []; expected a list"),
         (
             "classify_upload",
-            {"image": "http://127.0.0.1:9/a.jpg", "model": "tiny"},
+            {"image": "http://127.0.0.1:9/a.jpg", "model": DEFAULT},
             "The server does not fetch files from the web; send a data: URL",
         ),
         (
             "classify_upload",
-            {"image": "data:image/png;base64,!", "model": "tiny"},
+            {"image": "data:image/png;base64,!", "model": DEFAULT},
             "'file.png' is not a picture that can be read",
         ),
-        ("classify_upload", {"image": "/etc/passwd", "model": "tiny"}, "The picture is '/etc/"),
+        ("classify_upload", {"image": "/etc/passwd", "model": DEFAULT}, "The picture is '/etc/"),
     ],
 )
 def test_a_bad_call_gets_its_sentence(

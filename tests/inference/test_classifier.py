@@ -20,7 +20,7 @@ from classifier.errors import PictureError, SettingError, UnknownNameError, Weig
 from classifier.inference.engine import Engine
 from classifier.models import bundled_model, catalogue, torchvision_models
 from classifier.models.model import Model
-from classifier.models.weights import WeightsCache
+from classifier.models.weights import LocalWeights, WeightsCache
 from classifier.pictures.gallery import Gallery
 from tests.support.picture_files import encode, save, scene
 from tests.support.server import PROJECT
@@ -29,6 +29,7 @@ from tests.support.small_models import (
     probabilities,
     reference,
     small,
+    state_dict,
     trained,
     without_random_weights,
 )
@@ -88,7 +89,7 @@ def test_a_prediction_agrees_with_torchvision(name: str, folder: Path, saved: Pa
     picture = scene()
     network = reference(name, picture, **ARGUMENTS[name])
     torch.save(network.state_dict(), saved)
-    model = replace(torchvision_models.load(name), weights=saved)
+    model = replace(torchvision_models.load(name), weights=LocalWeights(saved))
 
     with without_random_weights():
         prediction = classifier_of(folder).classify(folder / "scene.png", "scene.png", model)
@@ -118,7 +119,7 @@ def test_inception_transforms_its_input_as_in_torchvision(
 
     with without_random_weights():
         theirs = get_model("inception_v3", weights="DEFAULT").eval()
-        ours = torchvision_models.load("inception_v3").build().eval()
+        ours = state_dict(torchvision_models.load("inception_v3")).build().eval()
         plain = get_model("inception_v3", weights=None, init_weights=False).eval()
     for network in (ours, plain):
         network.load_state_dict(state)
@@ -381,10 +382,12 @@ def test_a_very_long_picture_is_cropped_before_it_is_enlarged(
 
     def preprocess(picture: Image.Image) -> Tensor:
         shapes.append(picture.size)
-        return model.preprocess(picture)
+        return model.preprocessing.apply(picture)
 
     content = encode(Image.new("RGB", size, "teal"), "PNG")
-    prediction = classifier.classify(content, "line.png", replace(model, preprocess=preprocess))
+    preprocessing = replace(model.preprocessing, apply=preprocess)
+    replaced = replace(model, preprocessing=preprocessing)
+    prediction = classifier.classify(content, "line.png", replaced)
 
     assert len(prediction.predictions) == 5
     assert max(shapes[0]) <= 66 * min(shapes[0])
@@ -408,7 +411,7 @@ def test_long_pictures_have_the_prediction_of_torchvision(
     picture = scene(*size)
     model = bundled_model.load()
     with torch.inference_mode():
-        scores = trained()(model.preprocess(picture).unsqueeze(0))
+        scores = trained()(model.preprocessing.apply(picture).unsqueeze(0))
     values, indices = scores.softmax(dim=1)[0].topk(5)
 
     prediction = classifier.classify(encode(picture, "PNG"), "long.png", model)

@@ -25,7 +25,7 @@ from classifier.pictures.decoding import decode
 from classifier.settings import Settings, processors
 from tests.support.picture_files import encode, scene
 from tests.support.server import PROJECT
-from tests.support.small_models import reference
+from tests.support.small_models import reference, state_dict
 
 PHOTOS = PROJECT.parent / "shared" / "data" / "photos"
 OWN = sorted((PROJECT / "images").glob("*.jpg"))
@@ -109,7 +109,7 @@ def probability(classifier: Classifier, picture: Image.Image, label: str) -> flo
     """Returns the probability of any label, also of one that is not among the first five."""
     model = classifier.model("tiny")
     with classifier.engine.loaded(model) as run:
-        return run(model.preprocess(picture))[model.labels.index(label)].item()
+        return run(model.preprocessing.apply(picture))[model.labels.index(label)].item()
 
 
 @pytest.mark.parametrize("source", [photographs, variants])
@@ -223,7 +223,9 @@ def test_only_the_view_influences_the_input_of_the_model(name: str, size: tuple[
     near = numpy.s_[max(0, top - margin) : bottom + margin, max(0, left - margin) : right + margin]
     framed[near] = picture[near]
 
-    pixels = [model.preprocess(Image.fromarray(array)) for array in (picture, framed, other)]
+    pixels = [
+        model.preprocessing.apply(Image.fromarray(array)) for array in (picture, framed, other)
+    ]
 
     torch.testing.assert_close(pixels[0], pixels[1], rtol=0, atol=1e-4)
     for corner in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
@@ -239,7 +241,7 @@ def test_networks_of_every_kind_can_be_explained(name: str) -> None:
     network = reference(name, picture, **torchvision_models.ARGUMENTS.get(name, {})).requires_grad_(
         False
     )
-    pixels = torchvision_models.load(name).preprocess(picture)
+    pixels = torchvision_models.load(name).preprocessing.apply(picture)
     with torch.inference_mode():
         probabilities = network(pixels.unsqueeze(0))[0].softmax(0)
     labels = probabilities.topk(2).indices.tolist()
@@ -297,10 +299,10 @@ def test_the_network_is_loaded_once_and_counts_towards_the_memory_limit(tmp_path
     built: list[nn.Module] = []
 
     def build() -> nn.Module:
-        built.append(tiny.build())
+        built.append(state_dict(tiny).build())
         return built[-1]
 
-    model = replace(tiny, build=build)
+    model = replace(tiny, network=replace(state_dict(tiny), build=build))
     engine = Engine("cpu", WeightsCache(tmp_path), tmp_path / "onnx", threads=1, memory_mb=15)
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda _: use(engine, model), range(8)))
@@ -315,4 +317,4 @@ def test_the_network_is_loaded_once_and_counts_towards_the_memory_limit(tmp_path
 
 def use(engine: Engine, model: Model) -> None:
     with engine.torch_network(model, HiResCam) as hirescam:
-        assert len(list(hirescam(model.preprocess(scene()), [0, 1]))) == 2
+        assert len(list(hirescam(model.preprocessing.apply(scene()), [0, 1]))) == 2

@@ -8,7 +8,7 @@ from classifier.inference import network_layers
 from classifier.inference.explanation import observed_layers
 from classifier.models import catalogue
 from tests.support.picture_files import scene
-from tests.support.small_models import reference, trained, without_random_weights
+from tests.support.small_models import reference, state_dict, trained, without_random_weights
 
 # One network of each family, with the sides of the grids of its observed layers.
 SIDES = {
@@ -42,7 +42,7 @@ def without_weights(name: str) -> tuple[nn.Module, Tensor]:
     # The builder of RegNets computes with real values.
     device = "cpu" if name.startswith("regnet") else "meta"
     with torch.device(device), without_random_weights():
-        network = model.build().to("meta").eval().requires_grad_(False)
+        network = state_dict(model).build().to("meta").eval().requires_grad_(False)
     return network, torch.empty(1, *model.input_shape, device="meta")
 
 
@@ -66,7 +66,8 @@ def test_all_information_passes_through_each_observed_layer(name: str) -> None:
     network = trained() if name == "tiny" else reference(name, scene())
     network.eval().requires_grad_(False)
     picture, other = (
-        model.preprocess(picture).unsqueeze(0) for picture in (scene(), scene().rotate(180))
+        model.preprocessing.apply(picture).unsqueeze(0)
+        for picture in (scene(), scene().rotate(180))
     )
     observed = observed_layers(network, picture)
     outputs: dict[nn.Module, Tensor] = {}
@@ -95,7 +96,9 @@ def test_all_information_passes_through_each_observed_layer(name: str) -> None:
         ((1, 512, 7, 7), 7),
         ((1, 7, 7, 768), 7),
         ((1, 197, 768), 14),
-        ((1, 196, 768), None),
+        ((1, 201, 768), 14),
+        ((1, 196, 768), 14),
+        ((1, 205, 768), None),
         ((1, 512, 1, 1), None),
         ((1, 3, 4, 5), None),
         ((1, 1000), None),

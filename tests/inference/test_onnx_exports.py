@@ -13,22 +13,18 @@ from classifier.inference import onnx_exports
 from classifier.inference.engine import Engine
 from classifier.inference.onnx_exports import ExportError, OnnxExports
 from classifier.models.model import Model
-from classifier.models.weights import RemoteWeights, WeightsCache
+from classifier.models.weights import LocalWeights, RemoteWeights, WeightsCache
 from tests.support.server import PROJECT
-from tests.support.small_models import PIXELS, MeanColour, small
+from tests.support.small_models import PIXELS, MeanColour, small, trained
 
 PICTURE = torch.rand(3, PIXELS, PIXELS)
 
 # Imports the module with the real runtime, but without other packages, which take seconds.
 IMPORT = """
 import sys, types
-from unittest.mock import MagicMock
 package = sys.modules["classifier"] = types.ModuleType("classifier")
 package.__path__ = ["classifier"]
-models = ["bundled", "bundled_model", "model", "torchvision_models"]
-for name in ["torch", "torchvision", "onnx", *(f"classifier.models.{name}" for name in models)]:
-    sys.modules[name] = MagicMock()
-import classifier.inference.onnx_exports
+import classifier.models.onnx_runtime
 """
 
 
@@ -46,16 +42,13 @@ class CountedBuild:
 
     def __call__(self) -> nn.Module:
         self.count += 1
-        network = self.model.build()
-        assert isinstance(self.model.weights, Path)
-        network.load_state_dict(self.model.read(self.model.weights))
-        return network.eval()
+        return trained(self.model)
 
 
 def probabilities(exports: OnnxExports, build: CountedBuild) -> Tensor:
     """Returns the output of the export for PICTURE."""
-    assert isinstance(build.model.weights, Path)
-    return onnx_exports.run(exports.session(build.model, build.model.weights, build), PICTURE)
+    assert isinstance(build.model.weights, LocalWeights)
+    return onnx_exports.run(exports.session(build.model, build.model.weights.path, build), PICTURE)
 
 
 def expected(build: CountedBuild) -> Tensor:
@@ -106,8 +99,8 @@ def test_other_weights_have_another_file(exports: OnnxExports, tmp_path: Path) -
     first = probabilities(exports, build)
     network = MeanColour()
     nn.init.ones_(network.classifier.weight)
-    assert isinstance(model.weights, Path)
-    torch.save(network.state_dict(), model.weights)
+    assert isinstance(model.weights, LocalWeights)
+    torch.save(network.state_dict(), model.weights.path)
 
     second = probabilities(exports, build)
 
@@ -116,28 +109,30 @@ def test_other_weights_have_another_file(exports: OnnxExports, tmp_path: Path) -
     assert len(list(exports.folder.glob("*.onnx"))) == 2
 
 
-@pytest.mark.parametrize("module", ["torch", "torchvision", "onnx", "onnxruntime"])
+@pytest.mark.parametrize("package", onnx_exports.PACKAGES)
 def test_another_version_of_a_library_has_another_file(
-    exports: OnnxExports, tmp_path: Path, module: str, monkeypatch: pytest.MonkeyPatch
+    exports: OnnxExports, tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = small(tmp_path)
-    assert isinstance(model.weights, Path)
-    before = exports.path(model, model.weights)
-    monkeypatch.setattr(f"classifier.inference.onnx_exports.{module}.__version__", "0.0")
+    assert isinstance(model.weights, LocalWeights)
+    before = exports.path(model, model.weights.path)
+    versions = dict(zip(onnx_exports.PACKAGES, onnx_exports._versions(), strict=True))
+    changed = list((versions | {package: "0.0"}).values())
+    monkeypatch.setattr("classifier.inference.onnx_exports._versions", lambda: changed)
 
-    assert exports.path(model, model.weights) != before
-    assert exports.path(model, model.weights).name.startswith("small-")
+    assert exports.path(model, model.weights.path) != before
+    assert exports.path(model, model.weights.path).name.startswith("small-")
 
 
 def test_other_code_has_another_file(
     exports: OnnxExports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = small(tmp_path)
-    assert isinstance(model.weights, Path)
-    before = exports.path(model, model.weights)
-    monkeypatch.setattr("classifier.inference.onnx_exports._code_digests", lambda: ["edited"])
+    assert isinstance(model.weights, LocalWeights)
+    before = exports.path(model, model.weights.path)
+    monkeypatch.setattr("classifier.inference.onnx_exports._code_digest", lambda: "edited")
 
-    assert exports.path(model, model.weights) != before
+    assert exports.path(model, model.weights.path) != before
 
 
 def test_a_folder_without_read_permission_is_no_error(

@@ -1,11 +1,11 @@
-from pathlib import Path
-
 import pytest
 from safetensors.torch import load_file
 from torchvision.transforms._presets import ImageClassification
 
 from classifier.models import bundled_model, torchvision_models
+from classifier.models.weights import LocalWeights
 from classifier.settings import PROJECT
+from tests.support.small_models import trained
 
 CLASSES = PROJECT.parent / "shared" / "data" / "tiny-imagenet" / "classes.csv"
 
@@ -14,18 +14,18 @@ def test_the_facts_agree_with_the_file_and_the_network() -> None:
     model = bundled_model.load()
 
     assert model.name == "tiny"
-    assert isinstance(model.weights, Path)
-    assert model.megabytes == pytest.approx(model.weights.stat().st_size / (1 << 20))
+    assert isinstance(model.weights, LocalWeights)
+    assert model.megabytes == pytest.approx(model.weights.path.stat().st_size / (1 << 20))
     assert model.megabytes < 20
     assert len(model.labels) == len(set(model.labels)) == 200
     assert set(model.labels) <= set(torchvision_models.load("resnet18").labels)
+    assert model.accuracy is not None
     assert 0 <= model.accuracy <= 1
     assert model.evaluated_on == "Tiny ImageNet"
-    network = model.build()
+    network = trained(model)
     assert sum(parameter.numel() for parameter in network.parameters()) == model.parameters
-    network.load_state_dict(model.read(model.weights))
-    assert model.read(model.weights).keys() == load_file(model.weights).keys()
-    assert isinstance(model.preprocess, ImageClassification)
+    assert network.state_dict().keys() == load_file(model.weights.path).keys()
+    assert isinstance(model.preprocessing.apply, ImageClassification)
 
 
 def test_the_labels_are_those_of_the_training_data() -> None:

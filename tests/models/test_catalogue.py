@@ -7,9 +7,14 @@ from classifier.errors import SettingError
 from classifier.models import catalogue, torchvision_models
 from classifier.settings import MODELS
 
+EXPECTED = (
+    "efficientnet_lite0, tiny, a torchvision classifier, timm/NAME, ./FOLDER or hf-hub:USER/NAME"
+)
 
-def test_the_bundled_model_and_all_torchvision_classifiers_are_available() -> None:
-    assert catalogue.available() == ["tiny", *torchvision_models.available()]
+
+def test_the_default_model_and_all_torchvision_classifiers_are_available() -> None:
+    expected = ["efficientnet_lite0", "tiny", *torchvision_models.available()]
+    assert catalogue.available() == expected
 
 
 def test_default_models_are_loaded_in_order() -> None:
@@ -44,8 +49,7 @@ def test_the_error_for_an_unknown_model_shows_the_closest_names(name: str, close
     count = len(catalogue.available())
     text = str(caught.value)
     assert text.startswith(
-        f"CLASSIFIER_MODELS is {name!r}; expected torchvision classifiers or tiny "
-        f"(the closest of {count} valid names: "
+        f"CLASSIFIER_MODELS is {name!r}; expected {EXPECTED} (the closest of {count} valid names: "
     )
     assert closest in re.split(r"[:,] |\)", text)
 
@@ -54,5 +58,5 @@ def test_the_error_for_an_unknown_model_shows_the_closest_names(name: str, close
     "name", ["qqqq", "fcn_resnet50", "quantized_resnet18", "raft_large", "fasterrcnn_resnet50_fpn"]
 )
 def test_a_model_that_is_not_an_image_classifier_is_refused(name: str) -> None:
-    with pytest.raises(SettingError, match=f"CLASSIFIER_MODELS is '{name}'; expected torchvision"):
+    with pytest.raises(SettingError, match=f"CLASSIFIER_MODELS is '{name}'; expected {EXPECTED}"):
         catalogue.load([name])

@@ -20,6 +20,7 @@ from torchvision.models._api import WeightsEnum
 from classifier.models import torchvision_models
 from classifier.models.weights import RemoteWeights
 from classifier.settings import MODELS
+from tests.support.small_models import state_dict
 
 NAMES = torchvision_models.available()
 
@@ -70,6 +71,7 @@ def test_the_facts_of_a_model_agree_with_each_other(name: str) -> None:
     assert len(model.labels) == len(set(model.labels)) == 1000
     assert all(label == label.strip() != "" for label in model.labels)
     assert model.parameters > 1_000_000
+    assert model.accuracy is not None
     assert 0.5 < model.accuracy < 0.9
     assert model.evaluated_on == "ImageNet"
     weights = model.weights
@@ -88,7 +90,7 @@ def test_the_network_is_the_one_that_torchvision_builds_for_the_weights(
 ) -> None:
     weights = get_model_weights(name).DEFAULT
 
-    ours = construction(torchvision_models.load(name).build, monkeypatch)
+    ours = construction(state_dict(torchvision_models.load(name)).build, monkeypatch)
     theirs = construction(lambda: get_model(name, weights=weights), monkeypatch)
 
     assert ours == theirs
@@ -106,14 +108,14 @@ def test_the_comparison_of_networks_detects_a_single_argument(
     assert one != other
 
 
-@pytest.mark.parametrize("name", [*MODELS[1:], "googlenet", "densenet121", "mnasnet1_3"])
+@pytest.mark.parametrize("name", [*MODELS[2:], "googlenet", "densenet121", "mnasnet1_3"])
 def test_a_network_has_the_stated_parameters_and_loads_its_own_weights(
     name: str, tmp_path: Path
 ) -> None:
     model = torchvision_models.load(name)
     with torch.device("meta"):
-        network = model.build()
-        copy = model.build()
+        network = state_dict(model).build()
+        copy = state_dict(model).build()
 
     counted = sum(
         parameter.numel()
@@ -131,10 +133,10 @@ def test_a_network_has_the_stated_parameters_and_loads_its_own_weights(
 
 def test_weights_are_read_as_they_were_written(tmp_path: Path) -> None:
     model = torchvision_models.load("squeezenet1_1")
-    network = model.build()
+    network = state_dict(model).build()
     torch.save(network.state_dict(), tmp_path / "net.pth")
 
-    state = model.read(tmp_path / "net.pth")
+    state = state_dict(model).read(tmp_path / "net.pth")
 
     original: dict[str, Tensor] = network.state_dict()
     assert list(state) == list(original)
@@ -143,21 +145,21 @@ def test_weights_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_the_versions_of_layers_are_read_with_the_weights(tmp_path: Path) -> None:
     model = torchvision_models.load("mnasnet0_5")
-    network = model.build()
+    network = state_dict(model).build()
     torch.save(network.state_dict(), tmp_path / "net.pth")
 
-    state: Any = model.read(tmp_path / "net.pth")
+    state: Any = state_dict(model).read(tmp_path / "net.pth")
 
     original: Any = network.state_dict()
     assert state._metadata == original._metadata
-    model.build().load_state_dict(state)
+    state_dict(model).build().load_state_dict(state)
 
 
 def test_old_layer_names_of_densenets_are_read_as_torchvision_reads_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = torchvision_models.load("densenet121")
-    network = model.build()
+    network = state_dict(model).build()
     state: dict[str, Tensor] = network.state_dict()
     # Files of that age have no counts of batches either.
     old = {
@@ -168,8 +170,8 @@ def test_old_layer_names_of_densenets_are_read_as_torchvision_reads_them(
     assert old.keys() != state.keys()
     torch.save(old, tmp_path / "net.pth")
 
-    ours = model.build()
-    ours.load_state_dict(model.read(tmp_path / "net.pth"))
+    ours = state_dict(model).build()
+    ours.load_state_dict(state_dict(model).read(tmp_path / "net.pth"))
     monkeypatch.setattr(WeightsEnum, "get_state_dict", lambda self, **options: dict(old))
     theirs = densenet.densenet121(weights="DEFAULT")
 
@@ -191,7 +193,7 @@ def test_code_in_a_file_of_weights_is_not_executed(
     torch.save({"weight": Trap()}, "net.pth")
 
     with pytest.raises(Exception, match=r"[Ww]eights.only"):
-        torchvision_models.load("resnet18").read(Path("net.pth"))
+        state_dict(torchvision_models.load("resnet18")).read(Path("net.pth"))
 
     assert not Path("trap-was-sprung").exists()
 
@@ -199,4 +201,4 @@ def test_code_in_a_file_of_weights_is_not_executed(
 def test_the_preprocessing_is_the_one_of_the_weights() -> None:
     for name in NAMES:
         expected = get_model_weights(name).DEFAULT.transforms()
-        assert repr(torchvision_models.load(name).preprocess) == repr(expected)
+        assert repr(torchvision_models.load(name).preprocessing.apply) == repr(expected)

@@ -28,7 +28,8 @@ def seen(looked: Locator) -> Image.Image:
 
 
 def test_the_page_shows_the_heatmap_of_each_label(browser: Browser, server: Server) -> None:
-    with opened(browser, server) as page:
+    with opened(browser, server, path="?model=tiny") as page:
+        expect(page.get_by_label("Model", exact=True)).to_have_value("tiny")
         looked = explained(page)
         assert page.locator(".explanation .labels label").all_inner_texts()[1].split() == [
             "beacon",

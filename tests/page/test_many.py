@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browsing import DISPLAYS, PICTURES, contrast, display, opened
 from tests.support.picture_files import encode, save_zip, scene
-from tests.support.server import PROJECT, Server
+from tests.support.server import DEFAULT, PROJECT, Server
 
 HOSTILE = "<img src=x onerror=alert(1)>.jpg"
 
@@ -34,7 +34,7 @@ def test_the_table_shows_a_row_for_each_picture(
 ) -> None:
     teapot = (PROJECT / "images" / PICTURES[0]).read_bytes()
     members = {HOSTILE: teapot, "=1+1.jpg": teapot, "bad.jpg": b"no picture"}
-    record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+    record = server.client().predict(PICTURES[0], DEFAULT, api_name="/classify")
     first = record["predictions"][0]
     with opened(browser, server) as page:
         start(page, PROJECT / "images" / PICTURES[1], save_zip(tmp_path / "a.zip", members))
@@ -59,7 +59,7 @@ def test_the_table_shows_a_row_for_each_picture(
 
         with page.expect_download() as download:
             page.get_by_role("button", name="Download CSV").click()
-        assert download.value.suggested_filename == "pictures-tiny.csv"
+        assert download.value.suggested_filename == f"pictures-{DEFAULT}.csv"
         table = list(csv.reader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
         assert [line[0] for line in table] == [
             "image",

@@ -48,7 +48,7 @@ def test_a_model_of_few_labels_says_so_and_lists_them() -> None:
     text = limits(OFFER["tiny"], max_labels=1000, probability=0.9)
 
     assert "tiny has 200 labels and always predicts one of them" in text
-    assert "The larger models have 1,000." in text
+    assert "Other models have up to 1,000." in text
     assert all(label in unescape(text) for label in OFFER["tiny"].labels)
     assert "fits well" not in text
 
@@ -58,7 +58,7 @@ def test_a_low_probability_is_taken_for_doubt() -> None:
 
 
 def test_no_larger_models_are_promised_where_there_are_none() -> None:
-    assert "larger" not in limits(OFFER["tiny"], max_labels=200, probability=0.9)
+    assert "Other models" not in limits(OFFER["tiny"], max_labels=200, probability=0.9)
 
 
 def test_a_model_of_all_labels_has_no_such_limit() -> None:

@@ -26,7 +26,7 @@ from tests.support.browsing import (
     labels,
     opened,
 )
-from tests.support.server import PROJECT, Server
+from tests.support.server import DEFAULT, PROJECT, Server
 
 OWN = PROJECT / "images" / "teapot.jpg"
 DROP = """([selector, content]) => {
@@ -57,7 +57,7 @@ def give(page: Page, file: Path) -> None:
 
 
 def answer(server: Server, image: object, endpoint: str = "/classify_upload") -> list[str]:
-    record = server.client().predict(image, "tiny", api_name=endpoint)
+    record = server.client().predict(image, DEFAULT, api_name=endpoint)
     return [guess["label"] for guess in record["predictions"]]
 
 
@@ -302,18 +302,18 @@ def download(page: Page, name: str) -> tuple[str, bytes]:
 
 
 def test_an_answer_is_taken_away(browser: Browser, server: Server) -> None:
-    record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+    record = server.client().predict(PICTURES[0], DEFAULT, api_name="/classify")
     stem = Path(PICTURES[0]).stem
     with opened(browser, server, PHONE) as page:
         classified(page)
         assert page.get_by_text("edited picture").count() == 0
 
         name, content = download(page, "JSON")
-        assert name == f"{stem}-tiny.json"
+        assert name == f"{stem}-{DEFAULT}.json"
         assert json.loads(content)["predictions"] == record["predictions"]
 
         name, content = download(page, "CSV")
-        assert name == f"{stem}-tiny.csv"
+        assert name == f"{stem}-{DEFAULT}.csv"
         rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
         assert [row["label"] for row in rows] == [g["label"] for g in record["predictions"]]
         assert [float(row["probability"]) for row in rows] == [
@@ -322,7 +322,7 @@ def test_an_answer_is_taken_away(browser: Browser, server: Server) -> None:
         assert {row["picture"] for row in rows} == {PICTURES[0]}
 
         name, content = download(page, "PNG")
-        assert name == f"{stem}-tiny.png"
+        assert name == f"{stem}-{DEFAULT}.png"
         with Image.open(io.BytesIO(content)) as bars:
             assert bars.format == "PNG"
             found = [bar(bars.convert("RGB"), place) for place in range(5)]
@@ -375,7 +375,7 @@ def test_an_address_opens_the_page_as_it_was(browser: Browser, server: Server) -
         query = parse_qs(urlsplit(page.url).query)
         assert query == {
             "picture": [PICTURES[2]],
-            "model": ["tiny"],
+            "model": [DEFAULT],
             "brightness": ["0.6"],
             "flip": ["horizontal"],
         }
@@ -402,7 +402,7 @@ def test_a_link_is_copied(browser: Browser, server: Server) -> None:
 
         copied = urlsplit(page.evaluate("navigator.clipboard.readText()"))
         assert f"{copied.scheme}://{copied.netloc}" == server.address
-        assert parse_qs(copied.query) == {"picture": [PICTURES[0]], "model": ["tiny"]}
+        assert parse_qs(copied.query) == {"picture": [PICTURES[0]], "model": [DEFAULT]}
 
 
 def test_what_an_address_asks_wrongly_is_told_and_the_rest_is_done(

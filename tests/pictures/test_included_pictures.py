@@ -1,11 +1,11 @@
-"""The pictures in the repository, and the predictions of the bundled model for them."""
+"""The pictures in the repository, and the predictions of the default model for them."""
 
 import re
 
 import pytest
 from PIL import Image
 
-from classifier.models import bundled_model
+from classifier.models import imagenet
 from tests.support.readme import GALLERY, Sample, samples
 from tests.support.server import PROJECT
 
@@ -20,7 +20,7 @@ def answers() -> dict[str, Sample]:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_picture_is_small_and_named_after_a_label(answers: dict[str, Sample], name: str) -> None:
     assert (GALLERY / name).stat().st_size <= 150_000
-    assert answers[name].label in bundled_model.load().labels
+    assert answers[name].label in imagenet.labels()
     with Image.open(GALLERY / name) as opened:
         assert opened.size == (512, 512)
 
@@ -42,18 +42,11 @@ def test_there_are_enough_different_pictures(answers: dict[str, Sample]) -> None
     assert len({answer.label for answer in answers.values()}) >= 20
 
 
-def test_most_predictions_contain_the_correct_label(
-    answers: dict[str, Sample],
-) -> None:
+def test_nearly_all_predictions_are_right(answers: dict[str, Sample]) -> None:
     places = [answer.place for answer in answers.values()]
 
-    assert sum(place == 1 for place in places) >= len(places) / 2
-    assert sum(place is not None for place in places) >= 0.9 * len(places)
-
-
-def test_some_predictions_are_wrong(answers: dict[str, Sample]) -> None:
-    """A demonstration is more instructive if it also shows how a model fails."""
-    assert sum(answer.place != 1 for answer in answers.values()) >= 2
+    assert places.count(1) >= 24
+    assert None not in places
 
 
 def test_the_readme_shows_the_contact_sheet() -> None:

@@ -15,7 +15,7 @@ from classifier.page.answer.handlers import AnswerHandlers
 from classifier.server.app import MAX_EVENTS
 from tests.support.app_process import has_launched
 from tests.support.job_service import PICTURE, opened
-from tests.support.server import PROJECT, environment, free_port, run, wait_for
+from tests.support.server import DEFAULT, PROJECT, environment, free_port, run, wait_for
 
 START_SECONDS = 120  # a new interpreter imports torch and gradio
 
@@ -52,8 +52,8 @@ def test_the_app_starts_responds_and_stops(tmp_path: Path) -> None:
 
         wait_for(responds, START_SECONDS)
         assert client.get("/health").json() == {"status": "alive"}
-        assert "tiny" in client.get("/info").json()["models"]
-        form = {"model_id": "tiny", "image_id": PICTURE.name}
+        assert DEFAULT in client.get("/info").json()["models"]
+        form = {"model_id": DEFAULT, "image_id": PICTURE.name}
         job = client.post("/classifications", data=form).json()["job_id"]
         url = f"/classifications/{job}?wait=30"
         wait_for(lambda: client.get(url).json()["task_status"] == "finished", 60)
@@ -85,7 +85,7 @@ def test_a_request_that_is_rejected_leaves_no_picture(tmp_path: Path) -> None:
         async with opened(tmp_path) as app:
             app.jobs.stop_accepting()
             handlers = AnswerHandlers(app.services, app.jobs)
-            async for _ in handlers.submit(PICTURE.name, None, {"brightness": 2}, "tiny"):
+            async for _ in handlers.submit(PICTURE.name, None, {"brightness": 2}, DEFAULT):
                 pass
 
     with pytest.raises(gradio.Error, match="The server is stopping"):

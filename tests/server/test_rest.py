@@ -16,7 +16,7 @@ from gradio_client.utils import Status
 from classifier.settings import MODELS
 from tests.support import course_client
 from tests.support.file_server import serving
-from tests.support.server import PROJECT, Server, serve, wait_for
+from tests.support.server import DEFAULT, PROJECT, Server, serve, wait_for
 
 IMAGES = PROJECT / "images"
 PICTURES = sorted(path.name for path in IMAGES.glob("*.jpg"))
@@ -43,9 +43,9 @@ def job_id(response: httpx.Response) -> str:
 
 
 def test_a_client_of_the_course_works_unchanged(server: Server) -> None:
-    pairs = course_client.classify(server.address, PICTURES[0], "tiny", pause=0.1)
+    pairs = course_client.classify(server.address, PICTURES[0], DEFAULT, pause=0.1)
 
-    record = server.client().predict(PICTURES[0], "tiny", api_name="/classify")
+    record = server.client().predict(PICTURES[0], DEFAULT, api_name="/classify")
     predictions = record["predictions"]
     assert [label for label, _ in pairs] == [prediction["label"] for prediction in predictions]
     assert [percent for _, percent in pairs] == [
@@ -70,7 +70,7 @@ def test_an_accepted_job_has_an_address(server: Server) -> None:
     assert len(job["job_id"]) >= 22  # 128 bits
     state = server.ended(job["job_id"])
     assert set(state) == STATE
-    assert (state["model_id"], state["image_id"]) == ("tiny", PICTURES[1])
+    assert (state["model_id"], state["image_id"]) == (DEFAULT, PICTURES[1])
     assert state["created"] <= state["finished"]
     assert [state[name] for name in ("position", "eta_seconds", "progress", "error")] == [None] * 4
 
@@ -162,10 +162,10 @@ def test_a_wait_ends_when_the_status_changes(slow_server: Server) -> None:
 def test_jobs_and_calls_wait_in_the_same_queue(slow_server: Server) -> None:
     client = slow_server.client()
     # The server estimates the time from a call and a job that have ended.
-    client.predict(PICTURES[0], "tiny", api_name="/classify")
+    client.predict(PICTURES[0], DEFAULT, api_name="/classify")
     slow_server.ended(job_id(slow_server.submit(PICTURES[0])))
     before = [job_id(slow_server.submit(name)) for name in PICTURES[:2]]
-    call = client.submit(PICTURES[2], "tiny", api_name="/classify")
+    call = client.submit(PICTURES[2], DEFAULT, api_name="/classify")
     wait_for(lambda: call.status().rank is not None or call.status().code in STARTED)
     behind = [job_id(slow_server.submit(name)) for name in PICTURES[3:5]]
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, expect
 
-from tests.support.server import Server
+from tests.support.server import DEFAULT, Server
 
 
 def test_the_schema_has_the_rest_routes_and_none_of_gradio(server: Server) -> None:
@@ -40,7 +40,7 @@ def test_the_examples_work_and_load_nothing_from_other_servers(
             expect(response).to_contain_text("20")
             codes.append(response.inner_text().split()[0])
             expect(block.locator(".live-responses-table")).to_contain_text(
-                "task_status" if len(codes) > 1 else "tiny"
+                "task_status" if len(codes) > 1 else DEFAULT
             )
 
     assert codes == ["200", "202", "200", "200", "200"]

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from classifier.settings import MODELS
-from tests.support.server import PROJECT, Server, wait_for
+from tests.support.server import DEFAULT, PROJECT, Server, wait_for
 
 IMAGES = PROJECT / "images"
 PICTURES = sorted(path.name for path in IMAGES.glob("*.jpg"))
@@ -19,8 +19,8 @@ def test_json_a_form_and_an_upload_give_the_same_result(server: Server) -> None:
     url = "/classifications"
     responses = [
         server.submit(PICTURES[2]),
-        server.http.post(url, json={"model_id": "tiny", "image_id": PICTURES[2]}),
-        server.http.post(url, data={"model_id": "tiny"}, files={"image": ("../own.jpg", content)}),
+        server.http.post(url, json={"model_id": DEFAULT, "image_id": PICTURES[2]}),
+        server.http.post(url, data={"model_id": DEFAULT}, files={"image": ("../own.jpg", content)}),
     ]
     assert [response.status_code for response in responses] == [202] * 3
     states = [server.ended(response.json()["job_id"]) for response in responses]
@@ -39,11 +39,11 @@ def test_json_a_form_and_an_upload_give_the_same_result(server: Server) -> None:
             "No model is called 'resnet'",
             list(MODELS),
         ),
-        ({"model_id": "tiny", "image_id": "no.jpg"}, "No picture is called 'no.jpg'", PICTURES),
-        ({"model_id": "tiny", "image_id": "../app.py"}, "No picture is called", PICTURES),
-        ({"model_id": "tiny", "image_id": ["a"]}, "No picture is called ['a']", PICTURES),
+        ({"model_id": DEFAULT, "image_id": "no.jpg"}, "No picture is called 'no.jpg'", PICTURES),
+        ({"model_id": DEFAULT, "image_id": "../app.py"}, "No picture is called", PICTURES),
+        ({"model_id": DEFAULT, "image_id": ["a"]}, "No picture is called ['a']", PICTURES),
         ({"model_id": 3, "image_id": PICTURES[0]}, "No model is called 3", list(MODELS)),
-        ({"model_id": "tiny"}, "The field image_id is missing; GET /info lists", None),
+        ({"model_id": DEFAULT}, "The field image_id is missing; GET /info lists", None),
         ({"image_id": PICTURES[0]}, "The field model_id is missing; GET /info lists", None),
         ([1], "Expected JSON like", None),
     ],
@@ -90,7 +90,7 @@ def test_a_body_that_cannot_be_parsed_gets_a_message(
 def test_an_upload_that_is_not_valid_gets_a_message(
     server: Server, files: Any, fields: dict[str, str], message: str
 ) -> None:
-    form = {"model_id": "tiny", **fields}
+    form = {"model_id": DEFAULT, **fields}
     response = server.http.post("/classifications", data=form, files=files)
 
     assert response.status_code == 422

@@ -1,7 +1,7 @@
 """The examples of the README and the documentation: finds them and runs them.
 
 `python -m tests.support.readme` writes their current output into the files, and the predictions
-of the bundled model into the table of the sample pictures.
+of the default model into the table of the sample pictures.
 """
 
 import os
@@ -9,18 +9,25 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from classifier import Classifier, Settings
 from classifier.models import catalogue
+from classifier.models.model import Model
+from classifier.models.weights import LocalWeights
 from classifier.settings import MODELS
-from tests.support.server import PROJECT, Server, serve
+from tests.support.server import DEFAULT, PROJECT, Server, serve
 
 README = PROJECT / "README.md"
 PAGES = [README, *sorted((PROJECT / "docs").glob("*.md"))]
 MODELS_PAGE = PROJECT / "docs" / "models.md"
 GALLERY = PROJECT / "images"
+WAITING = 4  # jobs that wait in a busy server
 ADDRESS = "http://127.0.0.1:7860"
 JAVASCRIPT = PROJECT / "tests" / "javascript"
 EXAMPLE = re.compile(
@@ -66,15 +73,19 @@ def model_rows() -> str:
     """Returns the rows of the table of models."""
     return "\n".join(
         f"| `{model.name}` | {model.parameters / 1e6:.1f} M | "
-        f"{'in the repository' if isinstance(model.weights, Path) else f'{model.megabytes:.0f} MB'}"
-        f" | {len(model.labels):,} | {model.accuracy:.1%} on {model.evaluated_on} |"
+        f"{_download(model)} | {len(model.labels):,} | "
+        f"{model.accuracy:.1%} on {model.evaluated_on} |"
         for model in catalogue.load(MODELS).values()
     )
 
 
+def _download(model: Model) -> str:
+    return "none" if isinstance(model.weights, LocalWeights) else f"{model.megabytes:.0f} MB"
+
+
 @dataclass(frozen=True)
 class Sample:
-    """A sample picture and the prediction of the bundled model for it.
+    """A sample picture and the prediction of the default model for it.
 
     `place` is the rank of the correct label, or None if it is not among the five.
     """
@@ -97,14 +108,14 @@ class Sample:
 
 
 def samples() -> list[Sample]:
-    """What the bundled model makes of each sample picture."""
+    """The predictions of the default model for each sample picture."""
     with tempfile.TemporaryDirectory() as cache:
-        settings = Settings(models=("tiny",), device="cpu", cache=Path(cache))
+        settings = Settings(models=(DEFAULT,), device="cpu", cache=Path(cache))
         return _samples(Classifier.from_settings(settings))
 
 
 def _samples(classifier: Classifier) -> list[Sample]:
-    model = classifier.model("tiny")
+    model = classifier.model(DEFAULT)
     found = []
     for name in classifier.gallery.names():
         top = classifier.classify(classifier.gallery.path(name), name, model).predictions
@@ -137,12 +148,31 @@ def _output(command: list[str], folder: Path) -> str:
     return done.stdout.rstrip("\n")
 
 
-def occupy(server: Server) -> None:
-    """Submits five jobs, and waits until the server knows how long one takes."""
-    client = server.client()
-    client.predict("pretzel.jpg", "tiny", api_name="/classify")
-    for _ in range(5):
-        client.submit("pretzel.jpg", "tiny", api_name="/classify")
+@contextmanager
+def occupied(server: Server) -> Iterator[None]:
+    """Keeps jobs running and waiting, after the server has learned how long one takes."""
+    server.client().predict("pretzel.jpg", DEFAULT, api_name="/classify")
+    stop = threading.Event()
+
+    def submit() -> None:
+        jobs: list[str] = []
+        while not stop.is_set():
+            jobs = [job for job in jobs if not server.state(job)["finished"]]
+            if len(jobs) < WAITING and (response := server.submit("pretzel.jpg")).is_success:
+                jobs.append(response.json()["job_id"])
+            else:
+                stop.wait(0.1)
+        for job in jobs:
+            server.http.delete(f"/classifications/{job}")
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    try:
+        time.sleep(1)  # until several jobs wait
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def main() -> None:
@@ -154,9 +184,8 @@ def main() -> None:
 
         def fill(found: re.Match[str]) -> str:
             example = Example(found["language"], found["code"], "", bool(found["busy"]))
-            if example.busy:
-                occupy(busy)
-            output = run(example, busy if example.busy else idle)
+            with occupied(busy) if example.busy else nullcontext():
+                output = run(example, busy if example.busy else idle)
             begin, end = (place - found.start() for place in found.span("output"))
             return f"{found[0][:begin]}{output}\n{found[0][end:]}"
 

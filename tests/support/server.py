@@ -18,11 +18,14 @@ import pytest
 from gradio_client import Client
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from classifier.settings import MODELS
 from tests.support import chromium
 from tests.support.app_process import AppProcess, has_launched
+from tests.support.exports import copy_exports
 from tests.support.file_server import FileServer
 from tests.support.file_server import serving as file_serving
 
+DEFAULT = MODELS[0]  # the default model
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
 # Connections are not limited. None is used twice: the server could close it at that moment.
@@ -50,7 +53,7 @@ class Server:
     def client(self) -> Client:
         return Client(self.address, verbose=False)
 
-    def submit(self, image: str, model: str = "tiny", **headers: str) -> httpx.Response:
+    def submit(self, image: str, model: str = DEFAULT, **headers: str) -> httpx.Response:
         """Submits a job with a form, as the page of the course does."""
         form = {"model_id": model, "image_id": image}
         return self.http.post("/classifications", data=form, headers=headers)
@@ -111,6 +114,7 @@ def serve(
     folder.mkdir(parents=True, exist_ok=True)
     images = images or PROJECT / "images"
     cache = folder / "cache"
+    copy_exports(cache)
     port = free_port()
     log = folder / f"log-{port}.txt"
     process = AppProcess(

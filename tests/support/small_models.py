@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 from torchvision.transforms.functional import pil_to_tensor
 
-from classifier.models import bundled_model
-from classifier.models.model import Model
+from classifier.models import bundled_model, state_files
+from classifier.models.model import Model, Preprocessing, StateDict
+from classifier.models.onnx_network import OnnxNetwork
+from classifier.models.weights import LocalWeights
 
 PIXELS = 8
 LABELS = tuple(f"label {number}" for number in range(10))
@@ -38,27 +40,30 @@ def small(folder: Path, name: str = "small", build: Callable[[], nn.Module] = Me
     torch.save(MeanColour().state_dict(), file)
     return Model(
         name=name,
+        description="For tests.",
         labels=LABELS,
         parameters=40,
         megabytes=0.001,
-        gigaflops=0.001,
-        accuracy=0.1,
-        evaluated_on="nothing",
-        preprocess=lambda picture: pil_to_tensor(picture.resize((PIXELS, PIXELS))) / 255,
-        resize_pixels=PIXELS,
-        build=build,
-        read=lambda path: torch.load(path, weights_only=True),
-        weights=file,
+        preprocessing=Preprocessing(
+            lambda picture: pil_to_tensor(picture.resize((PIXELS, PIXELS))) / 255, PIXELS, "squash"
+        ),
+        network=StateDict(build, state_files.read),
+        weights=LocalWeights(file),
     )
 
 
-def trained() -> nn.Module:
-    """Returns the bundled network with its weights, in evaluation mode."""
-    model = bundled_model.load()
-    assert isinstance(model.weights, Path)
-    network = model.build().eval()
-    network.load_state_dict(model.read(model.weights))
-    return network
+def state_dict(model: Model) -> StateDict:
+    """Returns the network of a model that is read from a state dictionary."""
+    assert isinstance(model.network, StateDict)
+    return model.network
+
+
+def trained(model: Model | None = None) -> nn.Module:
+    """Returns the network of a local model with its weights, by default that of `tiny`."""
+    model = model or bundled_model.load()
+    assert isinstance(model.weights, LocalWeights)
+    assert not isinstance(model.network, OnnxNetwork)
+    return model.network.load(model.weights.path)
 
 
 def reference(name: str, picture: Image.Image, **arguments: Any) -> nn.Module:

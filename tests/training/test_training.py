@@ -14,6 +14,7 @@ from PIL import Image
 
 from classifier.models import bundled_model
 from classifier.models.bundled.network import TinyNet
+from tests.support.small_models import state_dict
 from training import data, evaluate, export
 from training.augment import mirrored, random_crops, shifted
 from training.data import Data, DataError, Pictures
@@ -216,8 +217,7 @@ def test_the_bundled_model_reads_the_file_of_weights(tmp_path: Path) -> None:
     file = tmp_path / "tiny.safetensors"
     export.write_weights(network, 2.0, 0.5, IMAGENET_CLASSES, file)
     model = bundled_model.load(file)
-    read = model.build()
-    read.load_state_dict(model.read(file))
+    read = state_dict(model).load(file)
     batch = Pictures(torch.randint(0, 256, (4, 3, 64, 64), dtype=torch.uint8), torch.zeros(4))
 
     assert (model.labels, model.accuracy) == (

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from classifier.inference.prediction import Prediction
 from classifier.page.answer.csv_table import csv_table
+from classifier.page.markup import file_name
 from classifier.pictures.edits import Edits
 
 
@@ -15,7 +16,7 @@ def downloads(prediction: Prediction, edits: Edits, edited: Path | None, in_gall
 
     For a picture of the gallery, another link opens the page with the same inputs.
     """
-    stem = f"{Path(prediction.image).stem}-{prediction.model}"
+    stem = f"{Path(prediction.image).stem}-{file_name(prediction.model)}"
     record = {**prediction.record(), **({"edits": edits.values()} if edits else {})}
     text = json.dumps(record, ensure_ascii=False, indent=2)
     links = [

@@ -7,7 +7,7 @@ from classifier.inference.prediction import Prediction
 from classifier.models.model import Model
 from classifier.page.markup import IMAGENET_LABELS, duration, percent
 
-# Below this probability, the first label of the bundled model is usually wrong.
+# Below this probability, the first label of `tiny` is usually wrong.
 UNSURE = 0.5
 DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
@@ -50,7 +50,7 @@ def limits(model: Model, max_labels: int, probability: float) -> str:
         return ""
     text = f"{model.name} has {count:,} labels and always predicts one of them."
     if max_labels > count:
-        text += f" The larger models have {max_labels:,}."
+        text += f" Other models have up to {max_labels:,}."
     labels = ", ".join(sorted(model.labels, key=str.casefold))
     doubt = "<p class='doubt'>None of its labels fits well.</p>" if probability < UNSURE else ""
     return (

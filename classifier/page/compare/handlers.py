@@ -42,7 +42,7 @@ class CompareHandlers:
                 else f"{model.name} (download {model.megabytes:.0f} MB)",
                 model.name,
             )
-            for model in self._services.classifier.catalogue.values()
+            for model in self._services.classifier.ready_first()
         ]
 
     def downloaded(self) -> list[str]:

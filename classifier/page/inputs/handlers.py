@@ -91,11 +91,19 @@ class InputHandlers:
         return await self._services.editor.run(check)
 
     @with_error_messages
-    async def gallery(self) -> tuple[list[str], Any, Any]:
-        """Returns the names of the pictures: the folder may have changed since the start."""
+    async def offer(self) -> tuple[list[str], Any, Any, Any]:
+        """Returns the names of the pictures and of the models, which may have changed.
+
+        A picture may be new in the folder, and a model may have been downloaded.
+        """
         names = self._services.gallery.names()
         return (
             names,
             gradio.update(choices=names),
             gradio.update(choices=markup.thumbnails(names)),
+            gradio.update(choices=self.models()),
         )
+
+    def models(self) -> list[str]:
+        """Returns the names of the models, those that need no download first."""
+        return [model.name for model in self._services.classifier.ready_first()]

@@ -12,7 +12,7 @@ from classifier.page.events import BACKGROUND, IMMEDIATE, SAME, script
 from classifier.page.inputs import markup
 from classifier.page.inputs.handlers import InputHandlers
 
-# The page opens with a picture that the bundled model recognises well.
+# The page opens with a picture that the default model recognises well.
 WELCOME = "goldfish.jpg"
 
 # A picture of the gallery is shown without asking the server, so no late response can replace
@@ -76,7 +76,7 @@ def build(page: gradio.Blocks, services: Services, edits: gradio.HTML) -> Inputs
     """Builds the left column."""
     handlers = InputHandlers(services)
     names = services.gallery.names()
-    models = list(services.classifier.catalogue)
+    default = next(iter(services.classifier.catalogue))
     first = WELCOME if WELCOME in names else next(iter(names), None)
 
     picture = gradio.Dropdown(names, value=first, label="Picture")
@@ -94,9 +94,9 @@ def build(page: gradio.Blocks, services: Services, edits: gradio.HTML) -> Inputs
         choices=markup.thumbnails(names),
         elem_id="thumbnails",
     )
-    model = gradio.Dropdown(models, value=models[0], label="Model")
+    model = gradio.Dropdown(handlers.models(), value=default, label="Model")
     facts = gradio.HTML(
-        models[0], html_template="${facts[value]}", facts=handlers.facts(), elem_id="facts"
+        default, html_template="${facts[value]}", facts=handlers.facts(), elem_id="facts"
     )
     with gradio.Row():
         classify = gradio.Button("Classify", variant="primary", scale=3)
@@ -122,6 +122,8 @@ def build(page: gradio.Blocks, services: Services, edits: gradio.HTML) -> Inputs
     current_names = gradio.JSON(names, visible="hidden")
     page.load(None, [picture, own], own, js=PREVIEW_AT_START)
     page.load(handlers.choose_model, model, facts, **IMMEDIATE)
-    loaded = page.load(handlers.gallery, None, [current_names, picture, thumbnails], **IMMEDIATE)
+    loaded = page.load(
+        handlers.offer, None, [current_names, picture, thumbnails, model], **IMMEDIATE
+    )
     loaded = loaded.then(None, [current_names, picture, own], picture, js=CHOOSE_EXISTING)
     return Inputs(handlers, picture, own, edits, model, facts, classify, cancel, loaded)

@@ -9,15 +9,19 @@ from classifier.page.markup import percent
 
 
 def facts(model: Model, is_downloaded: bool) -> str:
-    """Returns a line with the facts about a model."""
+    """Returns what a model is good for, and the facts about it."""
     parts = [
         f"{model.parameters / 1e6:.1f} M parameters",
         f"{model.megabytes:.0f} MB",
         f"{len(model.labels):,} labels",
-        f"{percent(model.accuracy)} top-1 accuracy on {model.evaluated_on}",
-        "ready" if is_downloaded else "downloaded on first use",
     ]
-    return f"<p class='facts'>{' · '.join(parts)}</p>"
+    if model.accuracy is not None:
+        parts.append(f"{percent(model.accuracy)} top-1 accuracy on {model.evaluated_on}")
+    parts.append("ready" if is_downloaded else "downloaded on first use")
+    return (
+        f"<p class='facts'><span class='description'>{escape(model.description)}</span> "
+        f"{' · '.join(parts)}</p>"
+    )
 
 
 def thumbnails(names: Iterable[str]) -> str:

@@ -113,7 +113,8 @@ const csv = () => {
 
 part("csv").addEventListener("click", () => {
   const address = URL.createObjectURL(new Blob(["\ufeff", csv()], { type: "text/csv" }));
-  const link = make("a", "", { href: address, download: `pictures-${batch.model}.csv` });
+  const name = batch.model.replace(/\W+/g, "-").replace(/^-|-$/g, "");
+  const link = make("a", "", { href: address, download: `pictures-${name}.csv` });
   link.click();
   URL.revokeObjectURL(address);
 });

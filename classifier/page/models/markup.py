@@ -1,6 +1,6 @@
 """The tab Models as HTML: a table to sort, and a plot of accuracy against time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 
 from classifier.models.model import Model
@@ -14,7 +14,7 @@ NO_PLOT = (
     "<p class='how'>The plot of accuracy against time shows each model that has classified a "
     "picture here. Measure runs all models that are downloaded.</p>"
 )
-HOW = "Accuracy: top-1. Time: the median for one picture on this machine, or a dash."
+HOW = "Accuracy: top-1. Time: the median for one picture on this machine. A dash: not known."
 
 Shown = tuple[Model, bool, float | None]  # whether it is downloaded, and its median seconds
 
@@ -30,7 +30,7 @@ def table(models: Sequence[Shown]) -> str:
         [
             Point(model.name, seconds, model.accuracy, is_apart=_is_apart(model))
             for model, _, seconds in models
-            if seconds is not None
+            if seconds is not None and model.accuracy is not None
         ]
     )
     return (
@@ -53,29 +53,32 @@ def _row(model: Model, is_downloaded: bool, seconds: float | None) -> str:
     return (
         f"<tr><th scope='row' data-value='{escape(model.name, quote=True)}'>"
         f"{escape(model.name)}</th>"
-        + _number(model.parameters, f"{model.parameters / 1e6:.1f} M")
-        + _number(model.megabytes, f"{model.megabytes:.0f} MB")
-        + _number(model.gigaflops, f"{model.gigaflops:.2f}")
-        + _number(model.accuracy, percent(model.accuracy) + mark)
-        + _number(seconds, "–" if seconds is None else duration(seconds))
+        + _number(model.parameters, lambda count: f"{count / 1e6:.1f} M")
+        + _number(model.megabytes, "{:.0f} MB".format)
+        + _number(model.gigaflops, "{:.2f}".format)
+        + _number(model.accuracy, lambda accuracy: percent(accuracy) + mark)
+        + _number(seconds, duration)
         + f"<td class='state'>{state}</td></tr>"
     )
 
 
-def _number(value: float | None, text: str) -> str:
-    return f"<td class='number' data-value='{'' if value is None else value}'>{text}</td>"
+def _number(value: float | None, text: Callable[[float], str]) -> str:
+    """Returns a cell with a number, or with a dash if nobody knows it."""
+    if value is None:
+        return "<td class='number' data-value=''>–</td>"
+    return f"<td class='number' data-value='{value}'>{text(value)}</td>"
 
 
 def _is_apart(model: Model) -> bool:
     """Whether the accuracy of a model cannot be compared with that of the others."""
-    return len(model.labels) < IMAGENET_LABELS
+    return model.accuracy is not None and model.evaluated_on != "ImageNet"
 
 
 def _footnote(models: Sequence[Model]) -> str:
     return "".join(
         f" ○ {escape(model.name)} was evaluated on {model.evaluated_on}, with "
-        f"{len(model.labels):,} labels and {model.resize_pixels} pixels. This is not comparable "
-        f"with an evaluation on the {IMAGENET_LABELS:,} labels of ImageNet."
+        f"{len(model.labels):,} labels and {model.preprocessing.resize_pixels} pixels. This is not "
+        f"comparable with an evaluation on the {IMAGENET_LABELS:,} labels of ImageNet."
         for model in models
         if _is_apart(model)
     )
