@@ -3,8 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
-from threading import Lock
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 from torch import Tensor, nn
@@ -12,14 +11,18 @@ from torch import Tensor, nn
 log = logging.getLogger(__name__)
 
 MAX_BATCH = 64
+_thread = ThreadPoolExecutor(1, "accelerator")
 
 
 class DynamicBatcher:
     """Runs a network on an accelerator, in batches of the pictures that are waiting.
 
-    One batch runs at a time. Pictures that arrive meanwhile form the next batch, and the
-    first caller to continue runs it for all of them. A single picture never waits for others.
-    The batcher needs no thread of its own.
+    One batch runs at a time, and pictures that arrive meanwhile form the next one. A single
+    picture never waits for others.
+
+    cuDNN prepares each layer for each size of a batch, which takes long, and torch keeps what it
+    has prepared for each thread. All batches therefore run in the same thread, and batches on a
+    CUDA device are filled up to one of few sizes.
     """
 
     def __init__(
@@ -31,7 +34,6 @@ class DynamicBatcher:
         self._device = device
         self._max_batch = max_batch
         self._waiting: deque[_Request] = deque()
-        self._running = Lock()
 
     def __call__(self, picture: Tensor) -> Tensor:
         """Returns the probabilities (labels,) of a picture (3, height, width), on the CPU.
@@ -41,16 +43,16 @@ class DynamicBatcher:
         """
         request = _Request(picture)
         self._waiting.append(request)
-        while not request.result.done():
-            with self._running:
-                # Another caller may have run this request, or left others before it.
-                if not request.result.done():
-                    size = min(len(self._waiting), self._max_batch)
-                    self._run_batch([self._waiting.popleft() for _ in range(size)])
+        _thread.submit(self._run_waiting)
         try:
             return request.result.result()
         finally:
             del request  # an error refers to this frame, which must not refer back to it
+
+    def _run_waiting(self) -> None:
+        size = min(len(self._waiting), self._max_batch)
+        if size:  # otherwise an earlier batch has contained the picture
+            self._run_batch([self._waiting.popleft() for _ in range(size)])
 
     def _run_batch(self, requests: "Sequence[_Request]") -> None:
         try:
@@ -71,10 +73,18 @@ class DynamicBatcher:
 
     def _forward(self, requests: "Sequence[_Request]") -> Tensor:
         pictures = torch.stack([request.picture for request in requests])
+        if self._device.type == "cuda":
+            missing = _next_size(len(requests)) - len(requests)
+            pictures = torch.cat([pictures, pictures[:1].expand(missing, -1, -1, -1)])
         pictures = pictures.to(self._device, self._type, memory_format=torch.channels_last)
         with torch.inference_mode():
             probabilities: Tensor = self._network(pictures).float().softmax(dim=1)
-        return probabilities.cpu()
+        return probabilities[: len(requests)].cpu()
+
+
+def _next_size(count: int) -> int:
+    """Returns the next power of two."""
+    return 1 << (count - 1).bit_length()
 
 
 class _Request:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from classifier.inference import dynamic_batching
 from classifier.inference.dynamic_batching import DynamicBatcher
 from tests.support.small_models import PIXELS, MeanColour
 
@@ -72,6 +73,28 @@ def test_an_error_does_not_affect_other_pictures_in_the_batch(
     assert [isinstance(result, Tensor) for result in results].count(True) == 5
     assert str(results[3]) == "a negative picture"
     assert "a batch of 5 failed, so its pictures run one by one" in caplog.text
+
+
+def test_all_batches_run_in_the_same_thread() -> None:
+    threads = set()
+
+    class Noting(MeanColour):
+        def forward(self, pictures: Tensor) -> Tensor:
+            threads.add(threading.get_ident())
+            return super().forward(pictures)
+
+    batchers = [DynamicBatcher(Noting().eval(), CPU) for _ in range(2)]
+    with ThreadPoolExecutor(4) as callers:
+        for batcher in batchers:
+            list(callers.map(batcher, pictures(8)))
+
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 1), (2, 2), (3, 4), (8, 8), (33, 64)])
+def test_batches_on_a_gpu_have_few_sizes(count: int, size: int) -> None:
+    assert dynamic_batching._next_size(count) == size
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")

@@ -19,7 +19,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zip archive with so many pictures that classifying them takes a while."""
     picture = encode(scene(80, 60), "JPEG")
     folder = tmp_path_factory.mktemp("batch")
-    return save_zip(folder / "batch.zip", {f"{number:03}.jpg": picture for number in range(900)})
+    return save_zip(folder / "batch.zip", {f"{number:03}.jpg": picture for number in range(400)})
 
 
 def start(page: Page, *files: Path) -> None:
@@ -80,10 +80,10 @@ def test_a_stopped_batch_keeps_its_rows(browser: Browser, server: Server, batch:
         expect(page.locator(".batch .state")).to_contain_text("left")
         page.get_by_role("button", name="Stop").locator("visible=true").click()
         state = page.locator(".batch .state")
-        expect(state).to_contain_text("of 900 pictures")
+        expect(state).to_contain_text("of 400 pictures")
         expect(state).to_contain_text("Stopped after")
         done = page.locator(".batch tbody tr").count()
-        assert 0 < done < 900
+        assert 0 < done < 400
         assert f"Stopped after {done} of" in state.inner_text()
 
         page.wait_for_timeout(1500)
@@ -103,7 +103,7 @@ def test_traffic_grows_linearly_with_the_batch(
         session.send("Network.enable")
         session.on("Network.dataReceived", lambda event: sent.append(event["dataLength"]))
         start(page, batch)
-        expect(page.locator(".batch .state")).to_contain_text("900 pictures in", timeout=90_000)
+        expect(page.locator(".batch .state")).to_contain_text("400 pictures in", timeout=90_000)
         rows = page.locator(".batch tbody").evaluate(
             "body => [...body.rows].reduce((sum, row) => sum + row.innerHTML.length, 0)"
         )
