@@ -17,7 +17,8 @@ from classifier import __main__ as command_line
 from classifier.errors import show
 from classifier.models import torchvision_models
 from classifier.models.weights import RemoteWeights
-from tests.support.app_process import AppProcess
+from tests.models.own.test_onnx_format import LABELS
+from tests.models.own.test_onnx_format import save as save_onnx
 from tests.support.file_server import serving
 from tests.support.server import DEFAULT, PROJECT, environment, free_port
 
@@ -119,15 +120,34 @@ def test_a_wrong_name_or_setting_gets_a_message(
     assert len(error.splitlines()) == 1
 
 
-def test_the_app_does_not_start_with_a_wrong_setting(tmp_path: Path) -> None:
-    settings = environment(CLASSIFIER_MODELS="tiny,resnet5", GRADIO_SERVER_PORT=free_port())
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        ("tiny,resnet5", "CLASSIFIER_MODELS is 'resnet5'; expected"),
+        ("./nothing", "./nothing is not a folder; expected one with the files of a model."),
+        ("timm/resnet5", "timm has no pretrained model resnet5; the closest: resnet50"),
+    ],
+)
+def test_the_app_does_not_start_with_a_wrong_model(
+    tmp_path: Path, models: str, message: str
+) -> None:
+    settings = environment(CLASSIFIER_MODELS=models, GRADIO_SERVER_PORT=free_port())
     process = AppProcess(["app.py"], PROJECT, settings, tmp_path / "log.txt")
 
     assert process.wait(60) == 1
     printed = (tmp_path / "log.txt").read_text()
-    assert printed.startswith("CLASSIFIER_MODELS is 'resnet5'; expected")
-    assert "resnet50" in printed
+    assert printed.startswith(message)
     assert len(printed.splitlines()) == 1
+
+
+def test_a_model_that_is_not_on_offer_can_be_used(run_command: Run, tmp_path: Path) -> None:
+    save_onnx(tmp_path / "flowers")
+    picture = str(PICTURES[0])
+
+    code, printed, _ = run_command(picture, "--model", str(tmp_path / "flowers"), "--json")
+
+    assert code == 0
+    assert {top["label"] for top in json.loads(printed)["predictions"]} == set(LABELS)
 
 
 def test_help_is_printed_without_arguments(run_command: Run) -> None:

@@ -133,7 +133,9 @@ def _responds(file: HubFile) -> bool:
         with suppress(EntryNotFoundError):
             _check(file)
     except Exception as error:  # as in `download`
-        log.warning("the newest version of %s is not available: %s", file, _reason(error))
+        log.warning(
+            "the newest %s of %s is not available: %s", file.name, file.repository, _reason(error)
+        )
         return False
     return True
 

@@ -8,7 +8,7 @@ import huggingface_hub
 import pytest
 
 from classifier.errors import WeightsError
-from classifier.models import hub
+from classifier.models import catalogue, hub
 from classifier.models.hub import HubFile
 from tests.support.hub_server import HubServer
 
@@ -90,6 +90,15 @@ def test_without_a_network_only_cached_files_are_available(
     with pytest.raises(WeightsError, match=r"no connection \("):
         hub.download(HubFile("me/other", "model.safetensors"))
     assert time.monotonic() - start < MAX_SECONDS
+
+
+def test_a_model_on_an_unreachable_hub_is_explained(
+    server: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disconnect(monkeypatch)
+
+    with pytest.raises(WeightsError, match=r"Could not download labels.txt of me/x from .*: no co"):
+        catalogue.find("hf-hub:me/x")
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -6,7 +7,8 @@ from classifier.inference.prediction import LabelProbability, Prediction
 from classifier.models import catalogue
 from classifier.page import markup
 from classifier.page.answer.markup import answer, limits
-from classifier.page.inputs.markup import thumbnails
+from classifier.page.inputs.markup import facts, thumbnails
+from classifier.page.models.markup import table
 
 OFFER = catalogue.load(("tiny", "resnet18"))
 
@@ -32,6 +34,19 @@ def test_a_percentage_never_claims_more_than_is_known(probability: float, text: 
 )
 def test_a_duration_has_the_unit_that_suits_it(seconds: float, text: str) -> None:
     assert markup.duration(seconds) == text
+
+
+def test_the_facts_say_what_a_model_is_good_for_and_leave_out_what_is_unknown() -> None:
+    default = catalogue.find("efficientnet_lite0")
+    text = facts(default, is_downloaded=True)
+    assert default.description in text
+    assert "75.1 % top-1 accuracy on ImageNet · ready" in text
+
+    unknown = replace(default, accuracy=None, gigaflops=None, description="<b>Mine.</b>")
+    assert "accuracy" not in facts(unknown, is_downloaded=False).replace("accurate", "")
+    assert "&lt;b&gt;Mine.&lt;/b&gt;" in facts(unknown, is_downloaded=False)
+    row = table([(unknown, True, None)])
+    assert row.count("data-value=''>–<") == 3  # accuracy, GFLOPs and time
 
 
 def test_names_cannot_put_markup_into_the_page() -> None:
