@@ -19,6 +19,7 @@ from classifier.models import torchvision_models
 from classifier.models.weights import RemoteWeights
 from tests.models.own.test_onnx_format import LABELS
 from tests.models.own.test_onnx_format import save as save_onnx
+from tests.support.app_process import AppProcess
 from tests.support.file_server import serving
 from tests.support.server import DEFAULT, PROJECT, environment, free_port
 

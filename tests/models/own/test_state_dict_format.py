@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from torchvision.models import ResNet18_Weights, resnet18
+from torchvision.models import MobileNet_V3_Small_Weights, mobilenet_v3_small
 
 from classifier.errors import ModelError
 from classifier.models import catalogue
@@ -24,15 +24,15 @@ def save(folder: Path, suffix: str = ".safetensors") -> nn.Module:
     """Saves a network with random weights, and returns it."""
     folder.mkdir(exist_ok=True)
     torch.manual_seed(0)
-    network: nn.Module = resnet18(num_classes=3).eval()
-    agreement.spread(network, ResNet18_Weights.DEFAULT.transforms()(scene()).unsqueeze(0))
+    network: nn.Module = mobilenet_v3_small(num_classes=3).eval()
+    agreement.spread(network, MobileNet_V3_Small_Weights.DEFAULT.transforms()(scene()).unsqueeze(0))
     file = folder / f"model{suffix}"
     if suffix == ".pth":
         torch.save(network.state_dict(), file)
     else:
         save_file(network.state_dict(), file)
     (folder / "labels.txt").write_text("\n".join(LABELS) + "\n")
-    (folder / "architecture.txt").write_text("resnet18\n")
+    (folder / "architecture.txt").write_text("mobilenet_v3_small\n")
     return network
 
 
@@ -46,7 +46,7 @@ def test_a_prediction_agrees_with_torchvision(
 
     assert model.labels == LABELS
     with torch.inference_mode():
-        pixels = ResNet18_Weights.DEFAULT.transforms()(scene()).unsqueeze(0)
+        pixels = MobileNet_V3_Small_Weights.DEFAULT.transforms()(scene()).unsqueeze(0)
         expected = network(pixels).softmax(1)[0]
     agreement.check(model, expected, scene(), tmp_path)
 
@@ -74,13 +74,13 @@ def test_preprocessing_json_replaces_the_one_of_torchvision(tmp_path: Path) -> N
         (
             "labels.txt",
             "a\nb\n",
-            "model.safetensors has a tensor fc.weight of shape (3, 512); expe",
+            "model.safetensors has a tensor classifier.3.weight of shape (3, 10",
         ),
         ("labels.txt", "a\n\nc\n", "labels.txt is empty on line 2; expected a label on each line."),
         ("labels.txt", "a\n", "labels.txt has 1 labels; expected two or more, one a line."),
         ("labels.txt", b"\xff\xfe\xfa", "labels.txt is not a text in UTF-8."),
         ("architecture.txt", "resnet19", "architecture.txt names the architecture 'resnet19'; exp"),
-        ("architecture.txt", "resnet34", "model.safetensors has no tensor layer1.2.conv1.weight"),
+        ("architecture.txt", "mobilenet_v3_large", "model.safetensors has "),
         ("preprocessing.json", "[1]", "preprocessing.json contains [1]; expected an object."),
         ("preprocessing.json", "{", "preprocessing.json is not JSON: "),
         ("preprocessing.json", '{"sise": 1}', "preprocessing.json has the key 'sise'; expected"),
