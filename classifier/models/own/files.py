@@ -1,6 +1,7 @@
 """The files of a model of one's own, in a folder or in a repository of the Hugging Face Hub."""
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,22 @@ STARTS = ("./", "../", "/", "~", ".\\", "..\\")
 MIN_LABELS = 2
 
 
-class Files:
+class Files(ABC):
     """The files of a model."""
 
     folder: Path
     """Where the small files are."""
 
+    @abstractmethod
     def find(self, name: str) -> Path | None:
         """Returns the path of a small file, or None if the model does not have it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def weights(self, *names: str) -> LocalWeights | HubFile:
         """Returns the first file of weights that exists.
 
         Raises ModelError if there is none.
         """
-        raise NotImplementedError
 
     def location(self, name: str) -> str:
         """Returns where a file is or would be, for a message."""

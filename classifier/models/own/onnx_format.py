@@ -53,7 +53,7 @@ def load(name: str, files: Files) -> Model:
     where = files.location(FILE)
     file = _read(path, where)
     options = preprocessing.options(files)
-    entry = _input(file.graph, options, where, files)
+    entry = _input(file.graph, options, where)
     steps = preprocessing.read(files, entry.size, entry.channels)
     session = _open(path, where)
     output = _output(file.graph, session, len(labels), where)
@@ -102,7 +102,7 @@ def _check_external(location: str, path: Path, where: str) -> None:
         )
 
 
-def _input(graph: GraphProto, options: dict[str, Any], where: str, files: Files) -> _Input:
+def _input(graph: GraphProto, options: dict[str, Any], where: str) -> _Input:
     stored = {tensor.name for tensor in graph.initializer}
     inputs = [entry for entry in graph.input if entry.name not in stored]
     if len(inputs) != 1:
@@ -123,10 +123,7 @@ def _input(graph: GraphProto, options: dict[str, Any], where: str, files: Files)
         )
     layout = options.get("layout", _layout(shape))
     if (layout == "flat") != (len(shape) == 2):
-        raise ModelError(
-            f"{described}, which is not {layout}; see layout in {files.location('')}"
-            f"{preprocessing.FILE}."
-        )
+        raise ModelError(f"{described}, which is not {layout}, the layout in {preprocessing.FILE}.")
     if layout == "flat":
         return _Input(entry.name, TYPES[kind], layout, None, _flat_channels(shape, options, where))
     sides, channels = (shape[2:], shape[1]) if layout == "NCHW" else (shape[1:3], shape[3])

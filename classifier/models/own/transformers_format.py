@@ -142,7 +142,6 @@ def _check(file: Path, network: nn.Module) -> None:
 def _preprocessing(processor: Any) -> Preprocessing:
     """Returns the preprocessing of a processor, and what it does to the frame of a picture."""
     size: Any = getattr(processor, "size", None) or {}
-    crop: Any = getattr(processor, "crop_size", None) or {}
     shortest = size.get("shortest_edge")
     apply = _Apply(processor)
     if shortest is None or not getattr(processor, "do_resize", True):
@@ -153,6 +152,4 @@ def _preprocessing(processor: Any) -> Preprocessing:
         if shortest >= CONVNEXT_SQUASHED:
             return Preprocessing(apply, shortest, "squash")
         return Preprocessing(apply, int(shortest / fraction), "crop")
-    if getattr(processor, "do_center_crop", False) and crop:
-        return Preprocessing(apply, shortest, "crop")
     return Preprocessing(apply, shortest, "crop")
