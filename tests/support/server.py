@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -51,7 +52,8 @@ class Server:
     http: httpx.Client  # with the address as its base URL
 
     def client(self) -> Client:
-        return Client(self.address, verbose=False)
+        """Returns a client. It is the same for all tests, because creating one takes a while."""
+        return _client(self.address)
 
     def submit(self, image: str, model: str = DEFAULT, **headers: str) -> httpx.Response:
         """Submits a job with a form, as the page of the course does."""
@@ -82,6 +84,11 @@ class Server:
         found = re.findall(r"^event: (\w+)\ndata: (.*)$", answer.text, re.MULTILINE)
         kind, data = found[-1]
         return kind, data
+
+
+@cache
+def _client(address: str) -> Client:
+    return Client(address, verbose=False)
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -103,10 +103,11 @@ def read(
     kind = values.get("channels", "RGB" if channels in (None, 3) else "L")
     if kind not in CHANNELS or (channels and CHANNELS[kind] != channels):
         raise wrong("channels", "RGB, BGR or L" + (f" with {channels} channels" * bool(channels)))
-    is_cropped = values.get("crop", True)
-    if not isinstance(is_cropped, bool):
-        raise wrong("crop", "true, or false to resize the whole picture")
-    resize = values.get("resize", min(height, width))
+    crop = values.get("crop", True)
+    if not isinstance(crop, bool) and not (_is_number(crop) and 0 < crop <= 1):
+        raise wrong("crop", "true, false to resize the whole picture, or the fraction to keep")
+    is_cropped = crop is not False
+    resize = values.get("resize", int(min(height, width) / (crop or 1)))
     is_whole = isinstance(resize, int) and not isinstance(resize, bool)
     if not is_whole or not min(height, width) <= resize <= MAX_PIXELS:
         raise wrong("resize", f"pixels from {min(height, width)} to {MAX_PIXELS}")
@@ -120,6 +121,8 @@ def read(
     std = _numbers(values.get("std", _default(STD, largest, kind)), CHANNELS[kind])
     if mean is None:
         raise wrong("mean", f"a number or a list of {CHANNELS[kind]}")
+    if max(mean) > largest:
+        raise wrong("mean", f"at most {largest}, the range of the pixels; see the key range")
     if std is None or 0 in std:
         raise wrong("std", f"a number other than 0 or a list of {CHANNELS[kind]}")
     steps = Steps(

@@ -87,7 +87,16 @@ def test_preprocessing_json_replaces_the_one_of_torchvision(tmp_path: Path) -> N
         ("preprocessing.json", '{"size": 0}', "preprocessing.json has size 0; expected pixels fro"),
         ("preprocessing.json", '{"size": "9"}', "preprocessing.json has size '9'; expected pixels"),
         ("preprocessing.json", '{"resize": 9}', "preprocessing.json has resize 9; expected pixels"),
-        ("preprocessing.json", '{"crop": 1}', "preprocessing.json has crop 1; expected true, or"),
+        (
+            "preprocessing.json",
+            '{"crop": 2}',
+            "preprocessing.json has crop 2; expected true, false",
+        ),
+        (
+            "preprocessing.json",
+            '{"mean": 99}',
+            "preprocessing.json has mean 99; expected at most 1",
+        ),
         ("preprocessing.json", '{"mean": [1]}', "preprocessing.json has mean [1]; expected a numb"),
         ("preprocessing.json", '{"std": 0}', "preprocessing.json has std 0; expected a number ot"),
         ("preprocessing.json", '{"range": -1}', "preprocessing.json has range -1; expected the la"),
@@ -107,6 +116,16 @@ def test_what_does_not_fit_is_explained(
 
     assert str(caught.value).startswith(f"{tmp_path}/{message}")
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_fraction_to_keep_sets_the_size_before_the_crop(tmp_path: Path) -> None:
+    save(tmp_path)
+    (tmp_path / "preprocessing.json").write_text('{"size": 96, "crop": 0.875}')
+
+    preprocessing = catalogue.find(str(tmp_path)).preprocessing
+
+    assert (preprocessing.fit, preprocessing.resize_pixels) == ("crop", 109)
+    assert preprocessing.apply(scene()).shape == (3, 96, 96)
 
 
 def test_code_in_a_file_of_weights_is_not_executed(
