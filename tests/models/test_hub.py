@@ -60,8 +60,14 @@ def test_a_file_is_downloaded_once_and_its_progress_is_reported(server: HubServe
     ],
 )
 def test_a_download_that_fails_is_explained_and_leaves_nothing_behind(
-    server: HubServer, tmp_path: Path, behaviour: str, reason: str
+    server: HubServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    behaviour: str,
+    reason: str,
 ) -> None:
+    if behaviour == "silent":
+        monkeypatch.setattr(hub, "RESPONSE_SECONDS", 1)
     server.behaviour = behaviour
     start = time.monotonic()
 
@@ -76,6 +82,7 @@ def test_a_download_that_fails_is_explained_and_leaves_nothing_behind(
     assert kept(tmp_path) == []
     assert hub.find(FILE) is None
     server.behaviour = "whole"
+    monkeypatch.setattr(hub, "RESPONSE_SECONDS", 10)
     assert hub.download(FILE).read_bytes() == CONTENT
 
 

@@ -56,8 +56,6 @@ def serving_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubSer
         monkeypatch.setattr(constants, "ENDPOINT", server.address)
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
         monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
-        monkeypatch.setattr("classifier.models.hub.RESPONSE_SECONDS", 1)
         # Between two attempts, huggingface_hub waits for seconds.
         for module in ("huggingface_hub.utils._http", "huggingface_hub.file_download"):
             monkeypatch.setattr(f"{module}.time", _NoWaiting())
