@@ -68,12 +68,10 @@ def download(
         path = find(file)
         if path is None or (newest and _responds(file)):
             path = _download(file, report)
-        blob = path.resolve()
-        # The cache calls a large file by its SHA-256.
-        if SHA256.fullmatch(blob.name) and _digest(blob) != blob.name:
-            blob.unlink()
-            path.unlink(missing_ok=True)
-            raise DownloadError(f"its SHA-256 differs from {blob.name[:8]}…, the one on the hub")
+        expected = _expected_digest(path)
+        if expected and _digest(path) != expected:
+            _remove(path)
+            raise DownloadError(f"its SHA-256 differs from {expected[:8]}…, the one on the hub")
     except EntryNotFoundError as error:
         raise FileNotFoundError(f"{file.repository} has no file {file.name}") from error
     # huggingface_hub and the libraries under it have errors of many kinds.
@@ -187,6 +185,28 @@ def _failure(file: HubFile, reason: str) -> WeightsError:
         f"{huggingface_hub.constants.ENDPOINT}: {reason}. Try again later, or download it in "
         f"advance with `hf download {file.repository}`."
     )
+
+
+def _expected_digest(path: Path) -> str | None:
+    """Returns the SHA-256 that the hub gives for a file of the cache, or None if it gives none.
+
+    The cache has a file as a link to a blob, and the blob of a large file is named by its SHA-256.
+    The blob can in turn be a link to a file that several repositories share. The name of that one
+    is another kind of hash, so only the first link counts.
+    """
+    if not path.is_symlink():  # a system without links
+        return None
+    blob = path.readlink().name
+    return blob if SHA256.fullmatch(blob) else None
+
+
+def _remove(path: Path) -> None:
+    """Removes a file of the cache with all that it links to."""
+    while path.is_symlink():
+        target = path.parent / path.readlink()
+        path.unlink()
+        path = target
+    path.unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from huggingface_hub.utils._shared_blobs import publish_blob_to_shared_store
 
 from classifier.errors import WeightsError
 from classifier.models import catalogue, hub
@@ -48,6 +49,39 @@ def test_a_file_is_downloaded_once_and_its_progress_is_reported(server: HubServe
     requests = server.requests.total()
     assert hub.download(FILE) == path
     assert server.requests.total() == requests
+
+
+def test_a_file_that_repositories_share_is_verified_by_its_sha_256(
+    server: HubServer, tmp_path: Path
+) -> None:
+    """Files of Xet storage lie once for all repositories, under the name of another hash."""
+    cache = tmp_path / "hub-cache"
+    server.files["you/flowers/model.safetensors"] = CONTENT
+    path = hub.download(FILE)
+    xet_hash = "b" * 64
+    assert publish_blob_to_shared_store(
+        blob_path=str(path.resolve()),
+        xet_hash=xet_hash,
+        cache_dir=cache,
+        expected_size=len(CONTENT),
+    )
+    shared = path.resolve()
+    assert shared.name == xet_hash
+    server.xet_hash = xet_hash
+
+    assert hub.download(FILE) == path
+    assert hub.download(HubFile("you/flowers", FILE.name)).resolve() == shared
+    assert server.requests["GET", FILE.name] == 1
+
+    shared.chmod(0o600)
+    shared.write_bytes(CONTENT[::-1])
+    with pytest.raises(WeightsError, match="its SHA-256 differs from "):
+        hub.download(FILE)
+    assert not shared.exists()
+    assert hub.find(FILE) is None
+
+    server.xet_hash = ""
+    assert hub.download(FILE).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(

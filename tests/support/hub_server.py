@@ -21,7 +21,7 @@ class HubServer(ThreadingHTTPServer):
 
     `behaviour` says how it sends them: "whole", "slow", "other" (another content than announced),
     "half", "silent" or "500". Repositories in `gated` are closed, and those in `private` need the
-    token "secret". `requests` counts the requests by their method and file.
+    token "secret". With `xet_hash`, the files are in Xet storage. `requests` counts the requests by their method and file.
     """
 
     daemon_threads = True
@@ -31,6 +31,7 @@ class HubServer(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.behaviour = "whole"
         self.commit = COMMIT
+        self.xet_hash = ""
         self.gated: set[str] = set()
         self.private: set[str] = set()
         self.requests: Counter[tuple[str, str]] = Counter()
@@ -126,6 +127,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("X-Linked-ETag", f'"{hashlib.sha256(content).hexdigest()}"')
             self.send_header("X-Linked-Size", str(len(content)))
             self.send_header("Content-Length", str(len(content)))
+            if self.server.xet_hash:
+                self.send_header("X-Xet-Hash", self.server.xet_hash)
+                self.send_header("X-Xet-Refresh-Route", f"{self.server.address}/xet-token")
             self.end_headers()
             return content
         return None
