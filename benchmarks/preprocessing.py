@@ -18,7 +18,8 @@ from benchmarks.arguments import picture_folder
 from benchmarks.checks import Parser
 from classifier.inference.classifier import OVERSAMPLING
 from classifier.models import catalogue
-from classifier.pictures.decoding import MAX_PIXELS, decode
+from classifier.pictures.decoding import decode
+from classifier.pictures.formats.picture_file import MAX_PIXELS
 from classifier.pictures.gallery import Gallery
 
 ENLARGED = 4

@@ -2,9 +2,10 @@
 
 import io
 import stat
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -25,8 +26,8 @@ MAX_NAME = 120
 
 # Other methods unpack a few bytes to gigabytes in one step.
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ENCRYPTED = 0x1
-SYSTEM_FILES = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+ENCRYPTED, NAME_IS_UTF_8 = 0x1, 0x800  # flags of an entry
+SYSTEM_FILES = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True)
@@ -105,13 +106,14 @@ class PictureBatch:
         if self._entries > MAX_ENTRIES:
             raise too_many_pictures()
         for entry in entries:
-            if not (entry.is_dir() or _is_system_file(entry.filename)):
-                # Names in archives are only displayed and never used as paths.
-                yield BatchItem(shorten(entry.filename), partial(self._unpack, archive, entry))
+            # Names in archives are only displayed and never used as paths.
+            path = _entry_path(entry)
+            if not (path.endswith("/") or _is_system_file(path)):
+                name = shorten(path)
+                yield BatchItem(name, partial(self._unpack, archive, entry, show(name)))
 
-    def _unpack(self, archive: ZipFile, entry: ZipInfo) -> bytes:
+    def _unpack(self, archive: ZipFile, entry: ZipInfo, name: str) -> bytes:
         """Returns the content of an entry, which is never longer than the entry says."""
-        name = show(shorten(entry.filename))
         if entry.flag_bits & ENCRYPTED:
             raise PictureError(f"{name} is encrypted; expected a zip archive without a password.")
         if stat.S_ISLNK(entry.external_attr >> 16):
@@ -165,9 +167,19 @@ def shorten(name: str) -> str:
     return text if len(text) <= MAX_NAME else f"…{text[1 - MAX_NAME :]}"
 
 
+def _entry_path(entry: ZipInfo) -> str:
+    """Returns the path of an entry with slashes, as its author wrote it."""
+    path = entry.filename
+    if not entry.flag_bits & NAME_IS_UTF_8:
+        # Without the flag, zipfile assumes the letters of DOS. Archives of macOS are UTF-8.
+        with suppress(UnicodeError):
+            path = path.encode("cp437").decode()
+    return unicodedata.normalize("NFC", path).replace("\\", "/")
+
+
 def _is_system_file(name: str) -> bool:
     """Whether an operating system created the file, not a person."""
-    parts = PurePosixPath(name).parts
+    parts = PurePosixPath(name.casefold()).parts
     return any(part in SYSTEM_FILES or (part.startswith(".") and part != "..") for part in parts)
 
 

@@ -1,5 +1,6 @@
 """The gallery: a folder of sample pictures that people can choose from."""
 
+import unicodedata
 from collections.abc import Hashable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ class Gallery:
     def path(self, name: object) -> Path:
         """Returns the path of a picture.
 
+        Letters with accents can be written in two ways in Unicode, and both find a file.
         Raises UnknownNameError for everything that is not one of `names()`, so no path
         outside the folder is ever opened. Raises PictureError if the gallery is empty.
         """
@@ -34,6 +36,9 @@ class Gallery:
                 if _is_picture_file(self.folder / name):
                     return self.folder / name
         names = self.names()
+        for other in names:
+            if isinstance(name, str) and _composed(other) == _composed(name):
+                return self.folder / other
         if not names:
             raise PictureError(self.empty_message())
         raise UnknownNameError("picture", name, names)
@@ -61,6 +66,10 @@ def _is_picture_file(file: Path) -> bool:
         and _is_unicode(file.name)
         and file.is_file()
     )
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _is_unicode(name: str) -> bool:

@@ -1,6 +1,7 @@
 import io
 import stat
 import struct
+import unicodedata
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def test_names_in_an_archive_never_write_files(tmp_path: Path) -> None:
     }
     with PictureBatch([("a.zip", write_zip(folder / "a.zip", hostile))]) as pictures:
         assert [content(pictures, number) for number in range(5)] == [PICTURE] * 5
-        assert names(pictures)[:3] == list(hostile)[:3]
+        assert names(pictures)[:3] == [*list(hostile)[:2], "C:/windows/a.png"]
         assert names(pictures)[3] == "line\ufffdbreak\ufffd.png"
         assert names(pictures)[4] == "…" + "x" * (batch.MAX_NAME - 5) + ".png"
 
@@ -101,6 +102,41 @@ def test_folders_and_system_files_are_skipped(tmp_path: Path) -> None:
 
     with PictureBatch(files) as pictures:
         assert names(pictures) == ["folder/a.png", "folder/notes.txt"]
+
+
+def test_archives_of_old_windows_programs_are_read(tmp_path: Path) -> None:
+    members = {
+        "folder\\": b"",
+        "folder\\a.png": PICTURE,
+        "folder\\THUMBS.DB": b"x",
+        "folder\\Desktop.ini": b"x",
+        "__MACOSX\\folder\\._a.png": b"x",
+        "folder\\deep\\": b"",
+        "folder\\deep\\b.png": PICTURE,
+    }
+
+    with PictureBatch([("a.zip", write_zip(tmp_path / "a.zip", members))]) as pictures:
+        assert names(pictures) == ["folder/a.png", "folder/deep/b.png"]
+        assert content(pictures, 1) == PICTURE
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        ("äk.png".encode(), "äk.png"),  # as macOS: in UTF-8, but without a flag that says so
+        (unicodedata.normalize("NFD", "äk.png").encode(), "äk.png"),
+        ("日本.png".encode(), "日本.png"),
+        ("äk.png".encode("cp437"), "äk.png"),  # as DOS
+    ],
+)
+def test_names_in_utf_8_without_a_flag_are_read(tmp_path: Path, raw: bytes, shown: str) -> None:
+    placeholder = "A" * (len(raw) - 4) + ".png"
+    file = write_zip(tmp_path / "a.zip", {placeholder: PICTURE})
+    file.write_bytes(file.read_bytes().replace(placeholder.encode(), raw))
+
+    with PictureBatch([("a.zip", file)]) as pictures:
+        assert names(pictures) == [shown]
+        assert content(pictures, 0) == PICTURE
 
 
 def test_an_encrypted_picture_is_refused(tmp_path: Path) -> None:
@@ -245,7 +281,8 @@ def test_the_error_for_a_batch_without_pictures_says_what_is_expected(
     with pytest.raises(InputError) as raised:
         PictureBatch(files)
     assert str(raised.value) == (
-        "No pictures were given; expected files (avif, bmp, gif, jpeg, jpg, png, tif, tiff, webp) "
+        "No pictures were given; expected files (avif, bmp, gif, heic, heif, "
+        "jpeg, jpg, png, tif, tiff, webp) "
         "or a zip archive of them."
     )
 

@@ -1,7 +1,9 @@
 import os
 import shutil
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -44,6 +46,19 @@ def test_every_format_is_listed_with_a_suffix_in_upper_or_lower_case(
     (tmp_path / f"upper{suffix.upper()}").touch()
 
     assert Gallery(tmp_path).names() == [f"lower{suffix}", f"upper{suffix.upper()}"]
+
+
+@pytest.mark.parametrize("stored", ["NFC", "NFD"])
+@pytest.mark.parametrize("asked", ["NFC", "NFD"])
+def test_letters_with_accents_are_found_however_they_are_encoded(
+    tmp_path: Path, stored: Literal["NFC", "NFD"], asked: Literal["NFC", "NFD"]
+) -> None:
+    file = save(scene(8, 8), tmp_path / unicodedata.normalize(stored, "cafétière à thé.png"))
+    name = unicodedata.normalize(asked, "cafétière à thé.png")
+
+    assert Gallery(tmp_path).path(name) == file
+    with pytest.raises(UnknownNameError):
+        Gallery(tmp_path).path(name.replace("c", "d"))
 
 
 def test_changes_in_the_folder_are_visible_immediately(folder: Path) -> None:
@@ -145,7 +160,7 @@ def test_an_empty_gallery_says_where_to_put_pictures(
     assert str(caught.value) == gallery.empty_message()
     assert gallery.empty_message() == (
         f"The gallery folder {tmp_path / 'none'} {problem}. "
-        "Put pictures (avif, bmp, gif, jpeg, jpg, png, tif, tiff, webp) there, "
+        "Put pictures (avif, bmp, gif, heic, heif, jpeg, jpg, png, tif, tiff, webp) there, "
         "or set CLASSIFIER_IMAGES to another folder."
     )
 

@@ -83,10 +83,26 @@ def test_thumbnails_are_small_and_square(client: TestClient, tmp_path: Path, kin
 
     assert response.status_code == 200
     assert response.headers["Content-Type"] == "image/webp"
-    assert response.headers["Cache-Control"] == "max-age=300"
+    assert response.headers["Cache-Control"] == "no-cache"
     with Image.open(io.BytesIO(response.content)) as shown:
         assert shown.format == "WEBP"
         assert shown.size == (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS)
+
+
+def test_browsers_keep_a_thumbnail_until_the_picture_changes(
+    client: TestClient, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(encode(scene(), "PNG"))
+    version = client.get("/thumbnails/a.png").headers["ETag"]
+
+    unchanged = client.get("/thumbnails/a.png", headers={"If-None-Match": version})
+    file.write_bytes(encode(scene(300, 200), "PNG"))
+    changed = client.get("/thumbnails/a.png", headers={"If-None-Match": version})
+
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != version
 
 
 def test_a_file_that_is_exchanged_gets_a_new_thumbnail(client: TestClient, tmp_path: Path) -> None:
@@ -105,6 +121,10 @@ def test_a_file_that_is_exchanged_gets_a_new_thumbnail(client: TestClient, tmp_p
     other.replace(file)
     assert file.stat().st_mtime_ns == modified
     after = client.get("/thumbnails/a.bmp").content
+
+    # In the same moment, without any new time.
+    file.write_bytes(red)
+    assert client.get("/thumbnails/a.bmp").content == before
 
     with Image.open(io.BytesIO(after)) as shown:
         red_value, _, blue_value = shown.convert("RGB").getpixel((50, 50))  # type: ignore[misc]

@@ -21,7 +21,8 @@ class HubServer(ThreadingHTTPServer):
 
     `behaviour` says how it sends them: "whole", "slow", "other" (another content than announced),
     "half", "silent" or "500". Repositories in `gated` are closed, and those in `private` need the
-    token "secret". With `xet_hash`, the files are in Xet storage. `requests` counts the requests by their method and file.
+    token "secret". With `xet_hash`, the files are in Xet storage. `requests` counts the requests by
+    their method and file.
     """
 
     daemon_threads = True

@@ -1,0 +1,207 @@
+"""BMP files. Pillow decodes the usual ones, and this module those with masks or runs.
+
+Source: the headers BITMAPINFOHEADER to BITMAPV5HEADER in Microsoft's documentation. Where they
+leave something open, this module does what Chromium does.
+"""
+
+import struct
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+import numpy
+from PIL import Image
+
+from classifier.pictures.formats.picture_file import MAX_PIXELS, PictureFile, opened_by_pillow
+
+Array = numpy.ndarray[Any, numpy.dtype[Any]]
+
+FILE_HEADER_BYTES = 14
+INFO_BYTES, V3_BYTES, V5_BYTES = 40, 56, 124
+NONE, RUNS_OF_8_BITS, RUNS_OF_4_BITS, MASKS, ALPHA_MASKS = 0, 1, 2, 3, 6
+EMBEDDED_PROFILE = b"DEBM"  # in the order of the file
+MAX_PROFILE_BYTES = 4 << 20
+END_OF_LINE, END_OF_PICTURE, MOVE = 0, 1, 2
+
+
+@dataclass(frozen=True)
+class _Header:
+    file: BinaryIO
+    data_start: int
+    size: int
+    width: int
+    height: int
+    is_from_top: bool
+    bits: int
+    compression: int
+    colours: int
+
+    def read(self, start: int, count: int) -> bytes:
+        """Returns bytes at a position in the header."""
+        self.file.seek(FILE_HEADER_BYTES + start)
+        return self.file.read(count)
+
+    def data(self) -> bytes:
+        self.file.seek(self.data_start)
+        return self.file.read()
+
+
+def matches(start: bytes) -> bool:
+    return start.startswith(b"BM")
+
+
+def open_picture(file: BinaryIO, stack: ExitStack) -> PictureFile:
+    header = _read(file)
+    file.seek(0)
+    if header is None:
+        return opened_by_pillow(file, ["BMP"], stack)[0]
+    if header.compression in (MASKS, ALPHA_MASKS) and header.bits in (16, 32):
+        opened = PictureFile(
+            "BMP", (header.width, header.height), lambda min_side: _from_masks(header)
+        )
+    elif header.compression in (RUNS_OF_8_BITS, RUNS_OF_4_BITS):
+        opened = PictureFile(
+            "BMP",
+            (header.width, header.height),
+            lambda min_side: _from_runs(header),
+            max_pixels=MAX_PIXELS // 4,  # runs are slow
+        )
+    elif header.compression == NONE and header.bits == 2:
+        opened = PictureFile(
+            "BMP", (header.width, header.height), lambda min_side: _from_2_bits(header)
+        )
+    else:
+        opened, _ = opened_by_pillow(file, ["BMP"], stack)
+    return replace(opened, profile=_profile(header))
+
+
+def _read(file: BinaryIO) -> _Header | None:
+    """Returns the header, or None if it is one of the oldest ones."""
+    file.seek(0)
+    content = file.read(FILE_HEADER_BYTES + INFO_BYTES)
+    if len(content) < FILE_HEADER_BYTES + INFO_BYTES:
+        return None
+    (start,) = struct.unpack_from("<I", content, 10)
+    size, width, height, _, bits, compression, _, _, _, colours = struct.unpack_from(
+        "<IiiHHIIiiI", content, FILE_HEADER_BYTES
+    )
+    if size < INFO_BYTES or width <= 0 or height == 0:
+        return None
+    return _Header(file, start, size, width, abs(height), height < 0, bits, compression, colours)
+
+
+def _profile(header: _Header) -> bytes | None:
+    if header.size < V5_BYTES or header.read(56, 4) != EMBEDDED_PROFILE:
+        return None
+    start, size = struct.unpack("<II", header.read(112, 8))
+    return header.read(start, size) if size <= MAX_PROFILE_BYTES else None
+
+
+def _palette(header: _Header) -> Array:
+    """Returns the colours as RGB, (256, 3); those beyond the palette are black."""
+    count = min(header.colours or 1 << header.bits, 256)
+    content = header.read(header.size, 4 * count)
+    colours = numpy.frombuffer(content[: len(content) // 4 * 4], numpy.uint8).reshape(-1, 4)
+    palette = numpy.zeros((256, 3), numpy.uint8)
+    palette[: len(colours)] = colours[:, 2::-1]
+    return palette
+
+
+def _upright(rows: Array, header: _Header) -> Array:
+    return rows if header.is_from_top else rows[::-1]
+
+
+def _rows(header: _Header) -> Array:
+    """Returns the bytes of each row. Raises EOFError if there are too few."""
+    row_bytes = (header.width * header.bits + 31) // 32 * 4
+    data = header.data()
+    if len(data) < row_bytes * header.height:
+        raise EOFError
+    rows = numpy.frombuffer(data, numpy.uint8, row_bytes * header.height)
+    return _upright(rows.reshape(header.height, row_bytes), header)
+
+
+def _from_2_bits(header: _Header) -> Image.Image:
+    rows = _rows(header)
+    numbers = numpy.stack([rows >> shift & 3 for shift in (6, 4, 2, 0)], axis=2)
+    numbers = numbers.reshape(header.height, -1)[:, : header.width]
+    return Image.fromarray(_palette(header)[numbers])
+
+
+def _from_masks(header: _Header) -> Image.Image:
+    """Decodes pixels in which masks tell the bits of red, green, blue and alpha."""
+    has_alpha = header.size >= V3_BYTES or header.compression == ALPHA_MASKS
+    masks = struct.unpack("<4I", header.read(INFO_BYTES, 16))[: 4 if has_alpha else 3]
+    values = numpy.ascontiguousarray(_rows(header)).view(f"<u{header.bits // 8}")[:, : header.width]
+    channels = [_scaled(values, mask) for mask in masks if mask or mask != masks[-1]]
+    if len(channels) < 3:
+        raise ValueError("masks are missing")
+    mode = "RGBA" if has_alpha and masks[3] else "RGB"
+    return Image.merge(mode, channels[: len(mode)])
+
+
+def _scaled(values: Array, mask: int) -> Image.Image:
+    """Returns the bits under a mask, from 0 to 255."""
+    shift = (mask & -mask).bit_length() - 1 if mask else 0
+    top = mask >> shift
+    if not top:
+        return Image.new("L", (values.shape[1], values.shape[0]))
+    bits = (values & values.dtype.type(mask & ((1 << 8 * values.dtype.itemsize) - 1))) >> shift
+    scaled = bits.astype(numpy.float32)
+    scaled *= 255 / top
+    return Image.fromarray(scaled.round(out=scaled).astype(numpy.uint8))
+
+
+def _from_runs(header: _Header) -> Image.Image:
+    """Decodes runs of equal pixels. Pixels that no run covers are black, as in Chromium."""
+    data = header.data()
+    width, height = header.width, header.height
+    numbers, is_covered = bytearray(width * height), bytearray(width * height)
+
+    def put(pixels: bytes) -> None:
+        start = y * width + x
+        pixels = pixels[: max(0, width - x)]
+        numbers[start : start + len(pixels)] = pixels
+        is_covered[start : start + len(pixels)] = b"\1" * len(pixels)
+
+    position = x = y = 0
+    while y < height:
+        if position + 2 > len(data):
+            raise EOFError
+        count, value = data[position : position + 2]
+        position += 2
+        if count:
+            put(_run(count, value, header))
+            x += count
+        elif value == END_OF_LINE:
+            x, y = 0, y + 1
+        elif value == END_OF_PICTURE:
+            break
+        elif value == MOVE:
+            if position + 2 > len(data):
+                raise EOFError
+            x, y = x + data[position], y + data[position + 1]
+            position += 2
+        else:  # as many single pixels
+            size = value if header.compression == RUNS_OF_8_BITS else (value + 1) // 2
+            if position + size > len(data):
+                raise EOFError
+            put(_single(data[position : position + size], header)[:value])
+            x += value
+            position += size + size % 2
+    palette = _palette(header)
+    pixels = palette[numpy.frombuffer(numbers, numpy.uint8)]
+    pixels[numpy.frombuffer(is_covered, numpy.uint8) == 0] = 0
+    return Image.fromarray(_upright(pixels.reshape(height, width, 3), header))
+
+
+def _run(count: int, value: int, header: _Header) -> bytes:
+    if header.compression == RUNS_OF_8_BITS:
+        return bytes([value]) * count
+    return (bytes([value >> 4, value & 15]) * count)[:count]
+
+
+def _single(content: bytes, header: _Header) -> bytes:
+    if header.compression == RUNS_OF_8_BITS:
+        return content
+    return bytes(half for value in content for half in (value >> 4, value & 15))
