@@ -24,7 +24,7 @@ from benchmarks.arguments import output_folder, positive, require_program
 from benchmarks.checks import Parser, require_linux, require_packages
 from benchmarks.material import DEFAULT, MODELS
 from benchmarks.serving import Server, redis_server, serving
-from classifier.settings import processors
+from classifier.machine import processors
 
 FOLDER = Path(__file__).parent
 PICTURES = 2000

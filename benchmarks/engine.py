@@ -23,10 +23,10 @@ from benchmarks.checks import Parser
 from benchmarks.material import MODELS
 from classifier.inference.classifier import Classifier
 from classifier.inference.engine import Engine
+from classifier.machine import processors
 from classifier.models.model import Model
 from classifier.models.weights import WeightsCache
 from classifier.pictures.gallery import Gallery
-from classifier.settings import processors
 
 Contender = Callable[[list[bytes]], None]
 

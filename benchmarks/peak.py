@@ -6,8 +6,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import material
+from classifier.machine import processors
 from classifier.models.model import Model
-from classifier.settings import processors
 
 SIDE = 2048
 

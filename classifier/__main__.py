@@ -1,10 +1,11 @@
-"""The command line: classifies files, and downloads weights and sample pictures."""
+"""The command line: serves the page, classifies files, downloads weights and sample pictures."""
 
 import argparse
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,22 +15,52 @@ from classifier.inference.prediction import Prediction
 from classifier.models import catalogue
 from classifier.models.model import Model
 from classifier.pictures import samples
+from classifier.pictures.decoding import describe_suffixes
+from classifier.pictures.gallery import picture_files
+from classifier.pictures.source import PictureSource
 from classifier.progress_bar import progress_bar
 from classifier.settings import Settings
 
-EPILOG = """other commands:
-  python -m classifier fetch [MODEL ...]   download the weights of models in advance
-  python -m classifier fetch-images        download the 1,000 sample pictures of the course"""
+STANDARD_INPUT = "-"
+MAX_INPUT_BYTES = 256 << 20  # from the standard input
+EPILOG = """commands:
+  image-classifier PICTURE ...            classify pictures (or: classify PICTURE ...)
+  image-classifier serve                  serve the page
+  image-classifier fetch [MODEL ...]      download the weights of models in advance
+  image-classifier fetch-images           download the 1,000 sample pictures of the course
+
+In the folder of the project, python -m classifier does the same."""
+
+
+def run() -> int:
+    """Runs the command in the arguments of this process and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # Some consoles cannot print all letters, and file names can contain anything.
+            stream.reconfigure(errors="replace")
+    try:
+        code = main(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:  # for example, head has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code
 
 
 def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code: 0 if everything succeeded, or else 1."""
+    commands: Mapping[str, Callable[[Settings, Sequence[str]], int]] = {
+        "classify": classify,
+        "fetch": fetch,
+        "fetch-images": fetch_images,
+    }
+    name, rest = (arguments[0], arguments[1:]) if arguments else ("", arguments)
     try:
-        settings = Settings.from_environment(os.environ)
-        if arguments and arguments[0] == "fetch":
-            return fetch(settings, arguments[1:])
-        if arguments and arguments[0] == "fetch-images":
-            return fetch_images(settings, arguments[1:])
+        if name == "serve":
+            return serve(rest)
+        settings = Settings.from_environment(os.environ).with_writable_cache()
+        if name in commands:
+            return commands[name](settings, rest)
         return classify(settings, arguments)
     except ClassifierError as error:
         return _print_error(error)
@@ -37,15 +68,32 @@ def main(arguments: Sequence[str]) -> int:
         return _print_error("Stopped.")
 
 
+def serve(arguments: Sequence[str]) -> int:
+    """Serves the page until the process is asked to stop."""
+    argparse.ArgumentParser(
+        prog="image-classifier serve",
+        description="Serves the page. Environment variables are the settings, see the README.",
+    ).parse_args(arguments)
+    from classifier.server import start  # it takes seconds, and the other commands do not need it
+
+    start.serve(start.create())
+    return 0
+
+
 def classify(settings: Settings, arguments: Sequence[str]) -> int:
     """Prints the five likeliest labels of each picture."""
     parser = argparse.ArgumentParser(
-        prog="python -m classifier",
+        prog="image-classifier",
         description="Prints the five likeliest labels of each picture.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file")
+    parser.add_argument(
+        "pictures",
+        nargs="+",
+        metavar="PICTURE",
+        help="a file, a folder of pictures, or - for the standard input",
+    )
     parser.add_argument(
         "--model",
         default=settings.models[0],
@@ -58,20 +106,43 @@ def classify(settings: Settings, arguments: Sequence[str]) -> int:
     classifier = Classifier.from_settings(replace(settings, concurrency=1), {model.name: model})
     _download_with_bar(classifier, model)
     failures = 0
-    for picture in chosen.pictures:
-        try:
-            prediction = classifier.classify(Path(picture), picture, model)
-        except ClassifierError as error:
-            failures += _print_error(error)
-            continue
-        print(json.dumps(prediction.record()) if chosen.json else table(prediction), flush=True)
+    for argument in chosen.pictures:
+        pictures = [*_pictures(argument)]
+        if not pictures:
+            failures += _print_error(
+                f"The folder {_printable(argument)} contains no pictures ({describe_suffixes()})."
+            )
+        for picture in pictures:
+            try:
+                prediction = classifier.classify(picture.content, picture.name, model)
+            except ClassifierError as error:
+                failures += _print_error(error)
+                continue
+            print(json.dumps(prediction.record()) if chosen.json else table(prediction), flush=True)
     return min(failures, 1)
+
+
+def _pictures(argument: str) -> Iterator[PictureSource]:
+    """Yields the pictures that an argument stands for."""
+    path = Path(argument)
+    if argument == STANDARD_INPUT:
+        yield PictureSource(sys.stdin.buffer.read(MAX_INPUT_BYTES), "standard input")
+    elif path.is_dir():
+        for file in picture_files(path):
+            yield PictureSource(file, _printable(str(file)))
+    else:
+        yield PictureSource(path, _printable(argument))
+
+
+def _printable(name: str) -> str:
+    """Returns a file name with replacement characters for bytes that are not UTF-8."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def fetch(settings: Settings, arguments: Sequence[str]) -> int:
     """Downloads the weights of the named models, or of all models on offer."""
     parser = argparse.ArgumentParser(
-        prog="python -m classifier fetch", description="Downloads the weights of models."
+        prog="image-classifier fetch", description="Downloads the weights of models."
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all on offer")
     names = parser.parse_args(arguments).models or settings.models
@@ -89,7 +160,7 @@ def fetch(settings: Settings, arguments: Sequence[str]) -> int:
 def fetch_images(settings: Settings, arguments: Sequence[str]) -> int:
     """Downloads the sample pictures of the course."""
     parser = argparse.ArgumentParser(
-        prog="python -m classifier fetch-images", description="Downloads 1,000 sample pictures."
+        prog="image-classifier fetch-images", description="Downloads 1,000 sample pictures."
     )
     parser.add_argument(
         "--to", type=Path, default=settings.cache / "imagenet-sample-images", metavar="FOLDER"
@@ -130,4 +201,4 @@ def _print_error(error: object) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run())

@@ -54,4 +54,6 @@ def download(
         raise DownloadError("the connection broke before the file was complete") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise DownloadError(f"no connection ({error})") from error
+    except ValueError as error:  # of httpx, for a proxy
+        raise DownloadError(f"a proxy in the environment is not valid ({error})") from error
     return digest.hexdigest()

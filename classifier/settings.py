@@ -1,23 +1,26 @@
 """The settings, read once from an environment that is passed in."""
 
+import logging
 import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from classifier.errors import SettingError
+from classifier.machine import memory_mb, processors
+
+log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
 PROJECT = Path(__file__).resolve().parent.parent
 CUDA_CONCURRENCY = 32  # enough concurrent jobs to fill the batches of a CUDA device
-CGROUP_MEMORY = Path("/sys/fs/cgroup/memory.max")
+MAX_PORT = 65535
 DEVICES = ("auto", "cpu", "cuda")
 MODELS = (
     "efficientnet_lite0",
@@ -39,7 +42,13 @@ def default_cache() -> Path:
     try:
         return Path.home() / ".cache" / "image-classifier"
     except RuntimeError:
-        return Path(tempfile.gettempdir()) / "image-classifier"
+        return temporary_cache()
+
+
+def temporary_cache() -> Path:
+    """Returns the cache folder of users whose home cannot be written."""
+    user = os.getuid() if hasattr(os, "getuid") else ""
+    return Path(tempfile.gettempdir(), f"image-classifier-{user}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ class Settings:
     `concurrency` jobs run at the same time and `queue_size` more can wait. Each job is held
     for `delay_seconds` first. The loaded models take at most `memory_mb` (2²⁰ bytes) of the
     device's memory. Job results expire after `result_hours`. An upload can have `upload_mb`
-    and is deleted within `upload_seconds`.
+    and is deleted within `upload_seconds`. `server_name` is the address to serve at, without
+    brackets; "" is this machine only. Without a `server_port`, a free one from 7860 up is used.
     """
 
     images: Path = PROJECT / "images"
@@ -64,18 +74,26 @@ class Settings:
     upload_mb: int = 256
     upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
+    server_name: str = ""
+    server_port: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
-        """Reads the variables CLASSIFIER_…; missing ones have their default values.
+        """Reads the variables CLASSIFIER_…, GRADIO_SERVER_NAME and GRADIO_SERVER_PORT.
+
+        Missing ones have their default values.
 
         Raises SettingError if a variable has a value that cannot be used.
         """
 
         def read(
-            name: str, convert: Callable[[str], Value], default: Value, expected: str
+            name: str,
+            convert: Callable[[str], Value],
+            default: Value,
+            expected: str,
+            prefix: str = "CLASSIFIER_",
         ) -> Value:
-            variable = f"CLASSIFIER_{name}"
+            variable = f"{prefix}{name}"
             text = environment.get(variable, "").strip()
             if not text:
                 return default
@@ -103,7 +121,33 @@ class Settings:
                 "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
             ),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
+            server_name=environment.get("GRADIO_SERVER_NAME", "").strip().strip("[]"),
+            server_port=read(
+                "GRADIO_SERVER_PORT", _port, None, "a port from 1 to 65535", prefix=""
+            ),
         )
+
+    def with_writable_cache(self) -> "Settings":
+        """Returns the settings with a cache folder that exists and can be written.
+
+        If the home of the user cannot be written, the folder is in the one for temporary files,
+        and a warning says so. Raises SettingError if CLASSIFIER_CACHE cannot be written.
+        """
+        if _is_writable(self.cache):
+            return self
+        if self.cache != default_cache():
+            raise SettingError("CLASSIFIER_CACHE", str(self.cache), "a folder that can be written")
+        folder = temporary_cache()
+        if not _is_writable(folder) or not _is_own(folder):
+            raise SettingError(
+                "CLASSIFIER_CACHE", "", "a folder that can be written, because the home cannot"
+            )
+        log.warning(
+            "%s cannot be written. The cache is in %s; set CLASSIFIER_CACHE to keep it elsewhere.",
+            self.cache,
+            folder,
+        )
+        return replace(self, cache=folder)
 
 
 def uses_cuda(device: str) -> bool:
@@ -111,28 +155,26 @@ def uses_cuda(device: str) -> bool:
     return device != "cpu" and torch.cuda.is_available()
 
 
-def processors() -> int:
-    """Returns the number of processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def memory_mb() -> int:
-    """Returns the memory that this process may use, in 2²⁰ bytes; 8192 if it is unknown."""
-    limits = [8 << 30]
-    if hasattr(os, "sysconf"):
-        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    with suppress(OSError, ValueError):  # no control group, or no limit
-        limits.append(int(CGROUP_MEMORY.read_text()))
-    return min(limits) >> 20
-
-
 def _folder(text: str) -> Path:
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError as error:  # ~name of an unknown user
         raise ValueError from error
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether files can be written to a folder; it is created if necessary."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether the folder belongs to this user, and not to somebody who made it in advance."""
+    return not hasattr(os, "getuid") or folder.lstat().st_uid == os.getuid()
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -159,6 +201,13 @@ def _count(text: str) -> int:
     if count < 1:
         raise ValueError
     return count
+
+
+def _port(text: str) -> int | None:
+    port = _count(text)
+    if port > MAX_PORT:
+        raise ValueError
+    return port
 
 
 def _seconds(text: str) -> float:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from classifier.errors import SettingError
-from classifier.settings import DEVICES, MODELS, PROJECT, Settings, memory_mb
+from classifier.errors import SettingError, show
+from classifier.machine import memory_mb, processors
+from classifier.settings import DEVICES, MODELS, PROJECT, Settings, temporary_cache
+from tests.support.permissions import as_nobody
 
 COUNT = "a whole number from 1 up"
 SECONDS = "seconds, 0 or more"
@@ -28,11 +30,11 @@ def test_a_cuda_device_changes_the_default_concurrency_and_memory(
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (1 << 30, 16 << 30))
 
     settings = Settings.from_environment({})
-    assert settings.concurrency == max(32, len(os.sched_getaffinity(0)))
+    assert settings.concurrency == max(32, processors())
     assert settings.memory_mb == 8 << 10
 
     unused = Settings.from_environment({"CLASSIFIER_DEVICE": "cpu"})
-    assert unused.concurrency == len(os.sched_getaffinity(0))
+    assert unused.concurrency == processors()
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -42,7 +44,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         images=PROJECT / "images",
         models=MODELS,
         device="auto",
-        concurrency=len(os.sched_getaffinity(0)),
+        concurrency=processors(),
         queue_size=100,
         delay_seconds=0.0,
         memory_mb=memory_mb() // 4,
@@ -51,19 +53,6 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         upload_seconds=3600,
         cache=Path.home() / ".cache" / "image-classifier",
     )
-
-
-@pytest.mark.parametrize(("limit", "expected"), [("1073741824\n", 1024), ("max\n", None)])
-def test_the_memory_is_limited_by_the_container(
-    limit: str, expected: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("classifier.settings.CGROUP_MEMORY", tmp_path / "none")
-    machine = memory_mb()
-    assert machine > 1024
-
-    (tmp_path / "memory.max").write_text(limit)
-    monkeypatch.setattr("classifier.settings.CGROUP_MEMORY", tmp_path / "memory.max")
-    assert memory_mb() == (expected or machine)
 
 
 def test_the_models_of_the_course_follow_those_that_need_no_download() -> None:
@@ -190,6 +179,71 @@ def test_a_user_without_a_home_has_a_cache_in_the_temporary_folder(
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 54321)  # a user ID that does not exist
 
-    assert Settings.from_environment({}).cache == Path(gettempdir()) / "image-classifier"
+    assert Settings.from_environment({}).cache == Path(gettempdir()) / "image-classifier-54321"
     elsewhere = Settings.from_environment({"CLASSIFIER_CACHE": "/var/cache/models"})
     assert elsewhere.cache == Path("/var/cache/models")
+
+
+def test_a_home_that_cannot_be_written_is_replaced_by_a_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in a container: `HOME=/` and a user other than root."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o555)
+    (tmp_path / "temporary").mkdir(mode=0o777)
+    (tmp_path / "temporary").chmod(0o777)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    settings = Settings.from_environment({})
+    monkeypatch.setattr(os, "getuid", os.geteuid)
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+
+    with as_nobody():
+        usable = settings.with_writable_cache()
+        assert usable.cache == temporary_cache()
+        (usable.cache / "file").touch()
+
+    assert f"{home / '.cache' / 'image-classifier'} cannot be written" in caplog.text
+    assert "set CLASSIFIER_CACHE to keep it elsewhere" in caplog.text
+
+
+def test_a_temporary_folder_of_somebody_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "image-classifier-54321").mkdir()
+    monkeypatch.setenv("HOME", "/proc/no-such-home")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+
+    with pytest.raises(SettingError, match="CLASSIFIER_CACHE is ''; expected a folder that can be"):
+        Settings.from_environment({}).with_writable_cache()
+
+
+def test_a_chosen_cache_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings.from_environment({"CLASSIFIER_CACHE": str(tmp_path / "file" / "cache")})
+
+    with pytest.raises(SettingError) as caught:
+        settings.with_writable_cache()
+
+    assert str(caught.value) == (
+        f"CLASSIFIER_CACHE is {show(str(tmp_path / 'file' / 'cache'))}; "
+        "expected a folder that can be written."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("0.0.0.0", "0.0.0.0"), ("::", "::"), ("[::1]", "::1"), (" a.b ", "a.b")]
+)
+def test_the_address_of_the_server_is_read(text: str, name: str) -> None:
+    settings = Settings.from_environment({"GRADIO_SERVER_NAME": text, "GRADIO_SERVER_PORT": "8000"})
+
+    assert (settings.server_name, settings.server_port) == (name, 8000)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "65536", "http", "80.5"])
+def test_a_wrong_port_is_an_error(text: str) -> None:
+    with pytest.raises(SettingError, match=r"GRADIO_SERVER_PORT is .*; expected a port from 1 to"):
+        Settings.from_environment({"GRADIO_SERVER_PORT": text})

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import torch
 
+from classifier.machine import processors
 from classifier.models import bundled_model
 from classifier.models.model import StateDict
-from classifier.settings import processors
 from training import data, evaluate, export
 from training.recipe import Recipe
 from training.train import train

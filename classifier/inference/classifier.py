@@ -14,13 +14,14 @@ from classifier.errors import UnknownNameError, WeightsError
 from classifier.inference.engine import Engine
 from classifier.inference.prediction import LabelProbability, Prediction
 from classifier.inference.timings import Timings
+from classifier.machine import processors
 from classifier.models import catalogue
 from classifier.models.catalogue import Catalogue
 from classifier.models.model import Model
 from classifier.models.weights import WeightsCache
 from classifier.pictures.decoding import decode
 from classifier.pictures.gallery import Gallery
-from classifier.settings import Settings, processors
+from classifier.settings import Settings
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -17,11 +17,7 @@ class Gallery:
 
     def names(self) -> list[str]:
         """Returns the sorted names of the picture files; an empty list without a folder."""
-        try:
-            files = [file for file in self.folder.iterdir() if _is_picture_file(file)]
-        except OSError:
-            return []
-        return sorted((file.name for file in files), key=lambda name: (name.casefold(), name))
+        return [file.name for file in picture_files(self.folder) if _is_unicode(file.name)]
 
     def path(self, name: object) -> Path:
         """Returns the path of a picture.
@@ -33,7 +29,7 @@ class Gallery:
         # The folder may hold thousands of files, so list them only for the error message.
         if isinstance(name, str) and Path(name).name == name:
             with suppress(OSError):  # for example, the name is too long for the file system
-                if _is_picture_file(self.folder / name):
+                if _is_unicode(name) and _is_picture_file(self.folder / name):
                     return self.folder / name
         names = self.names()
         for other in names:
@@ -52,6 +48,15 @@ class Gallery:
         )
 
 
+def picture_files(folder: Path) -> list[Path]:
+    """Returns the picture files in a folder, sorted by name; none if it cannot be read."""
+    try:
+        files = [file for file in folder.iterdir() if _is_picture_file(file)]
+    except OSError:
+        return []
+    return sorted(files, key=lambda file: (file.name.casefold(), file.name))
+
+
 def file_version(path: Path) -> Hashable:
     """Returns a value that changes whenever the file changes. Raises OSError if it is gone."""
     state = path.stat()
@@ -60,12 +65,7 @@ def file_version(path: Path) -> Hashable:
 
 
 def _is_picture_file(file: Path) -> bool:
-    return (
-        file.suffix.lower() in SUFFIXES
-        and not file.name.startswith(".")
-        and _is_unicode(file.name)
-        and file.is_file()
-    )
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _composed(name: str) -> str:

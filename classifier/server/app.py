@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute
 from classifier.endpoints.services import Services
 from classifier.gradio_internals import analytics, mcp_tools, upload_parser, upload_progress
 from classifier.gradio_internals.cancel_route import cancel_route
+from classifier.gradio_internals.environment import hidden_from_gradio
 from classifier.gradio_internals.job_queue import GradioJobQueue
 from classifier.gradio_internals.job_routes import prioritise_job_routes
 from classifier.gradio_internals.queue import replace_queue
@@ -24,9 +25,11 @@ from classifier.jobs.service import JobService
 from classifier.page import layout
 from classifier.pictures.editor import PictureEditor
 from classifier.pictures.uploads import Uploads
-from classifier.server import blocked_routes, gallery, health, rest, rest_docs, shutdown
+from classifier.server import address, blocked_routes, gallery, health, rest, rest_docs, shutdown
 from classifier.server.body_limit import BodyLimit
 from classifier.server.error_responses import error_responses
+from classifier.server.head_requests import with_head
+from classifier.server.reverse_proxy import ReverseProxy
 from classifier.settings import Settings
 
 # The limit of all queued events together that run no model; most of them only wait. A number
@@ -62,8 +65,6 @@ class App:
         )
         self.jobs = JobService(predictor, settings.cache / "tickets", settings.result_hours)
         self.page = layout.build(self.services, self.jobs)
-        # Gradio deletes the files that it knows; `delete_expired` deletes the others.
-        self.page.delete_cache = (self.uploads.cleanup_seconds, self.uploads.expiry_seconds)
 
     def open_queue(self) -> None:
         """Creates the queue, and connects the jobs to it."""
@@ -77,53 +78,59 @@ class App:
     def launch(self, *, wait: bool = True) -> str:
         """Serves the page until the process is asked to stop; with `wait=False`, returns.
 
-        Returns the address of the page. Gradio's own settings (GRADIO_SERVER_NAME,
-        GRADIO_SERVER_PORT, …) apply.
+        Returns the address of the page. Gradio's own settings apply, such as GRADIO_ROOT_PATH.
+        Raises SettingError if the server cannot listen at its address.
         """
         settings = self.settings
+        address.check(settings)
         sys.setswitchinterval(SWITCH_SECONDS)
         upload_parser.install()
         if settings.mcp:
             mcp_tools.install(self.uploads.folder)
         self.open_queue()
-        address: str
-        _, address, _ = self.page.launch(
-            theme=layout.THEME,
-            css_paths=layout.CSS,
-            max_threads=MAX_EVENTS + settings.concurrency,
-            footer_links=["api", "settings"],
-            prevent_thread_lock=True,
-            app_kwargs={
-                "routes": self._routes(),
-                "exception_handlers": error_responses(self.page, self.job_queue),
-                "lifespan": self._lifespan,
-                "middleware": [Middleware(BodyLimit, settings.upload_mb, self.uploads.has_room)],
-                "openapi_url": None,
-            },
-            mcp_server=settings.mcp,
-            max_file_size=settings.upload_mb << 20,
-            allowed_paths=[],
-            enable_monitoring=False,
-            run_history=False,
-            ssr_mode=False,
-            **NO_START_CHECK,
-        )
+        with hidden_from_gradio(), address.explained(settings):
+            _, local_address, _ = self.page.launch(
+                server_name=address.name_for_gradio(settings),
+                server_port=settings.server_port,
+                theme=layout.THEME,
+                css_paths=layout.CSS,
+                max_threads=MAX_EVENTS + settings.concurrency,
+                footer_links=["api", "settings"],
+                prevent_thread_lock=True,
+                app_kwargs={
+                    "routes": self._routes(),
+                    "exception_handlers": error_responses(self.page, self.job_queue),
+                    "lifespan": self._lifespan,
+                    "middleware": [
+                        Middleware(ReverseProxy),
+                        Middleware(BodyLimit, settings.upload_mb, self.uploads.has_room),
+                    ],
+                    "openapi_url": None,
+                },
+                mcp_server=settings.mcp,
+                max_file_size=settings.upload_mb << 20,
+                allowed_paths=[],
+                enable_monitoring=False,
+                run_history=False,
+                ssr_mode=False,
+                **NO_START_CHECK,
+            )
         replace_sessions(self.page)
         prioritise_job_routes(self.page)
         if wait:
             shutdown.wait(self.page, self.queue, self.jobs)
-        return address
+        return str(local_address)
 
     def _routes(self) -> list[BaseRoute]:
         """Returns the routes that take precedence over Gradio's."""
         service = rest.router(self.jobs)
         return [
-            *gallery.router(self.services.gallery).routes,
+            *with_head(gallery.router(self.services.gallery).routes),
             cancel_route(self.page),
             *blocked_routes.routes(),
-            *service.routes,
-            *rest_docs.router(service, self.jobs).routes,
-            *health.router(self.queue, self.jobs).routes,
+            *with_head(service.routes),
+            *with_head(rest_docs.router(service, self.jobs).routes),
+            *with_head(health.router(self.queue, self.jobs).routes),
         ]
 
     @asynccontextmanager
@@ -136,7 +143,7 @@ class App:
 
     async def _keep_cleaning(self) -> None:
         while True:
-            # Interrupted uploads leave files that Gradio does not know and would not delete.
+            # Gradio would delete all files when it stops, also those of visitors who stay.
             await asyncio.to_thread(self.uploads.delete_expired)
             upload_progress.forget()
             await asyncio.sleep(self.uploads.cleanup_seconds)

@@ -18,11 +18,12 @@ from classifier.errors import PictureError, UnknownNameError
 from classifier.inference.engine import Engine
 from classifier.inference.explanation import Explanation, HiResCam, explain, view
 from classifier.inference.heatmaps import View, upsample
+from classifier.machine import processors
 from classifier.models import bundled_model, catalogue, torchvision_models
 from classifier.models.model import Model
 from classifier.models.weights import WeightsCache
 from classifier.pictures.decoding import decode
-from classifier.settings import Settings, processors
+from classifier.settings import Settings
 from tests.support.picture_files import encode, scene
 from tests.support.server import PROJECT
 from tests.support.small_models import reference, state_dict

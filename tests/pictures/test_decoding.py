@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from classifier.errors import InputError, PictureError
-from classifier.pictures.decoding import decode
+from classifier.pictures.decoding import decode, detect_format
 from classifier.pictures.formats import FORMATS
 from classifier.pictures.formats.picture_file import MAX_PIXELS
 from tests.support.permissions import as_nobody
@@ -49,6 +49,14 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     """Returns the mean absolute difference of two pictures of the same size, in 0-255."""
     assert one.size == other.size
     return float(numpy.abs(values(one) - values(other)).mean())
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_format_is_found_wherever_an_open_file_has_been_read_to(kind: str) -> None:
+    file = io.BytesIO(encode(scene(), kind))
+    for position in (0, 5, len(file.getvalue())):
+        file.seek(position)
+        assert detect_format(file, "picture") == kind
 
 
 @pytest.mark.parametrize("kind", FORMATS)

@@ -230,3 +230,18 @@ def test_the_page_reports_an_upload_that_is_too_large(
         page.locator(".thumbnails label").nth(1).click()
         page.get_by_role("button", name="Classify").click()
         expect(page.locator("table.answer tbody tr")).to_have_count(5)
+
+
+def test_uploads_survive_a_restart(tmp_path: Path) -> None:
+    """Visitors who are still there can go on with their pictures."""
+    with serve(tmp_path, CLASSIFIER_MODELS="tiny") as first:
+        with PICTURE.open("rb") as file:
+            (path,) = first.http.post("/gradio_api/upload", files={"files": file}).json()
+    assert Path(path).is_file()
+
+    with serve(tmp_path, CLASSIFIER_MODELS="tiny") as second:
+        given = {"path": path, "meta": {"_type": "gradio.FileData"}}
+        event = second.call("classify_upload", [given, "tiny"]).json()["event_id"]
+        kind, data = second.result("classify_upload", event)
+        assert kind == "complete", data
+        assert second.http.get(f"/gradio_api/file={path}").content == PICTURE.read_bytes()

@@ -30,6 +30,7 @@ def open_picture(file: BinaryIO, stack: ExitStack) -> PictureFile:
     Raises EOFError if it notices that the end of the file is missing. For other damage, it raises
     almost anything.
     """
+    file.seek(0)
     start = file.read(_START_BYTES)
     for module in _MODULES:
         if module.matches(start):
