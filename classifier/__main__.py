@@ -23,13 +23,13 @@ from classifier.settings import Settings
 
 STANDARD_INPUT = "-"
 MAX_INPUT_BYTES = 256 << 20  # from the standard input
-EPILOG = """commands:
-  image-classifier PICTURE ...            classify pictures (or: classify PICTURE ...)
-  image-classifier serve                  serve the page
-  image-classifier fetch [MODEL ...]      download the weights of models in advance
-  image-classifier fetch-images           download the 1,000 sample pictures of the course
-
-In the folder of the project, python -m classifier does the same."""
+INSTALLED = "image-classifier"  # the name of this program after `pip install`
+PROGRAM = INSTALLED if Path(sys.argv[0]).stem == INSTALLED else "python -m classifier"
+EPILOG = f"""commands:
+  {PROGRAM} classify PICTURE ...   the same as above
+  {PROGRAM} serve                  serve the page
+  {PROGRAM} fetch [MODEL ...]      download the weights of models in advance
+  {PROGRAM} fetch-images           download the 1,000 sample pictures of the course"""
 
 
 def run() -> int:
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
 def serve(arguments: Sequence[str]) -> int:
     """Serves the page until the process is asked to stop."""
     argparse.ArgumentParser(
-        prog="image-classifier serve",
+        prog=f"{PROGRAM} serve",
         description="Serves the page. Environment variables are the settings, see the README.",
     ).parse_args(arguments)
     from classifier.server import start  # it takes seconds, and the other commands do not need it
@@ -83,7 +83,7 @@ def serve(arguments: Sequence[str]) -> int:
 def classify(settings: Settings, arguments: Sequence[str]) -> int:
     """Prints the five likeliest labels of each picture."""
     parser = argparse.ArgumentParser(
-        prog="image-classifier",
+        prog=PROGRAM,
         description="Prints the five likeliest labels of each picture.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -142,7 +142,7 @@ def _printable(name: str) -> str:
 def fetch(settings: Settings, arguments: Sequence[str]) -> int:
     """Downloads the weights of the named models, or of all models on offer."""
     parser = argparse.ArgumentParser(
-        prog="image-classifier fetch", description="Downloads the weights of models."
+        prog=f"{PROGRAM} fetch", description="Downloads the weights of models."
     )
     parser.add_argument("models", nargs="*", metavar="MODEL", help="default: all on offer")
     names = parser.parse_args(arguments).models or settings.models
@@ -160,7 +160,7 @@ def fetch(settings: Settings, arguments: Sequence[str]) -> int:
 def fetch_images(settings: Settings, arguments: Sequence[str]) -> int:
     """Downloads the sample pictures of the course."""
     parser = argparse.ArgumentParser(
-        prog="image-classifier fetch-images", description="Downloads 1,000 sample pictures."
+        prog=f"{PROGRAM} fetch-images", description="Downloads 1,000 sample pictures."
     )
     parser.add_argument(
         "--to", type=Path, default=settings.cache / "imagenet-sample-images", metavar="FOLDER"

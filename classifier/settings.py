@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,10 @@ log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
+# The gallery is next to the package in the project, and elsewhere if the package is installed.
+INSTALLED_IMAGES = Path(sys.prefix, "share", "image-classifier", "images")
 PROJECT = Path(__file__).resolve().parent.parent
+IMAGES = PROJECT / "images" if (PROJECT / "images").is_dir() else INSTALLED_IMAGES
 CUDA_CONCURRENCY = 32  # enough concurrent jobs to fill the batches of a CUDA device
 MAX_PORT = 65535
 DEVICES = ("auto", "cpu", "cuda")
@@ -62,7 +66,7 @@ class Settings:
     brackets; "" is this machine only. Without a `server_port`, a free one from 7860 up is used.
     """
 
-    images: Path = PROJECT / "images"
+    images: Path = IMAGES
     models: tuple[str, ...] = MODELS
     device: str = "auto"
     concurrency: int = 1

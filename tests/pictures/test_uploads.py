@@ -234,9 +234,8 @@ def test_the_page_reports_an_upload_that_is_too_large(
 
 def test_uploads_survive_a_restart(tmp_path: Path) -> None:
     """Visitors who are still there can go on with their pictures."""
-    with serve(tmp_path, CLASSIFIER_MODELS="tiny") as first:
-        with PICTURE.open("rb") as file:
-            (path,) = first.http.post("/gradio_api/upload", files={"files": file}).json()
+    with serve(tmp_path, CLASSIFIER_MODELS="tiny") as first, PICTURE.open("rb") as file:
+        (path,) = first.http.post("/gradio_api/upload", files={"files": file}).json()
     assert Path(path).is_file()
 
     with serve(tmp_path, CLASSIFIER_MODELS="tiny") as second:
