@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -44,12 +45,16 @@ def variables() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def app() -> Iterator[Path]:
     """The folder /app of the container, which user 1000 can read but not write."""
-    folder = tmp_path_factory.mktemp("container")
-    for parent in (folder, *folder.parents[:2]):
-        parent.chmod(0o755)
-    target = folder / "app"
+    # pytest's own folders are closed for other users.
+    with tempfile.TemporaryDirectory(prefix="container-") as folder:
+        Path(folder).chmod(0o755)
+        yield copied(Path(folder) / "app")
+
+
+def copied(target: Path) -> Path:
+    """Copies the files that the Dockerfile copies into a new folder."""
     target.mkdir()
     for text in arguments("COPY"):
         *sources, place = shlex.split(text)

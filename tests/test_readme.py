@@ -92,9 +92,12 @@ def test_the_header_makes_a_space_of_the_pinned_gradio() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    settings = set(re.findall(r"CLASSIFIER_[A-Z_]+", README.read_text()))
+    settings = set(re.findall(r"CLASSIFIER_[A-Z_]+|GRADIO_SERVER_[A-Z]+", README.read_text()))
 
-    assert settings == {f"CLASSIFIER_{field.name.upper()}" for field in fields(Settings)}
+    assert settings == {
+        f"{'GRADIO' if field.name.startswith('server_') else 'CLASSIFIER'}_{field.name.upper()}"
+        for field in fields(Settings)
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

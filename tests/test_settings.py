@@ -1,6 +1,6 @@
 import os
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 import pytest
@@ -185,25 +185,25 @@ def test_a_user_without_a_home_has_a_cache_in_the_temporary_folder(
 
 
 def test_a_home_that_cannot_be_written_is_replaced_by_a_temporary_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """As in a container: `HOME=/` and a user other than root."""
-    home = tmp_path / "home"
-    home.mkdir(mode=0o555)
-    (tmp_path / "temporary").mkdir(mode=0o777)
-    (tmp_path / "temporary").chmod(0o777)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    settings = Settings.from_environment({})
-    monkeypatch.setattr(os, "getuid", os.geteuid)
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    # pytest's own folders are closed for other users.
+    with TemporaryDirectory() as folder:
+        home, temporary = Path(folder, "home"), Path(folder, "temporary")
+        Path(folder).chmod(0o755)
+        home.mkdir(mode=0o555)
+        temporary.mkdir()
+        temporary.chmod(0o777)
+        monkeypatch.setenv("HOME", str(home))
+        monkeypatch.setattr("tempfile.tempdir", str(temporary))
+        monkeypatch.setattr(os, "getuid", os.geteuid)
+        settings = Settings.from_environment({})
 
-    with as_nobody():
-        usable = settings.with_writable_cache()
-        assert usable.cache == temporary_cache()
-        (usable.cache / "file").touch()
+        with as_nobody():
+            usable = settings.with_writable_cache()
+            assert usable.cache == temporary_cache()
+            (usable.cache / "file").touch()
 
     assert f"{home / '.cache' / 'image-classifier'} cannot be written" in caplog.text
     assert "set CLASSIFIER_CACHE to keep it elsewhere" in caplog.text

@@ -1,7 +1,6 @@
 """
-Gradio 6.31: cannot be imported with a wrong proxy in the environment, sends a request to itself
-through a proxy at the start, and binds GRADIO_SERVER_NAME as an IPv4 address.
-Without it: tests/server/test_start.py::test_proxies_of_the_environment_do_no_harm
+Gradio 6.31: a proxy breaks its import and its start; takes GRADIO_SERVER_NAME for an IPv4 address.
+Without it: tests/gradio_internals/test_environment.py::test_proxies_of_the_environment_do_no_harm
 Remove when: Gradio ignores proxies for requests to itself, and GRADIO_SERVER_NAME can be IPv6.
 """
 

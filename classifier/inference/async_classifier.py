@@ -28,6 +28,10 @@ class AsyncClassifier:
         self._downloads: dict[str, _Download] = {}
         self._threads = ThreadPoolExecutor(MAX_DOWNLOADS, "downloads")
 
+    def seconds(self, model: str) -> float:
+        """Returns how long a prediction takes, as far as it is known."""
+        return self.delay_seconds + (self.classifier.timings.median(model) or 0)
+
     async def predict(self, source: PictureSource, model: Model) -> Prediction:
         """Returns the prediction of a model for a picture.
 

@@ -19,6 +19,9 @@ from classifier.page.many import layout as many
 from classifier.page.models import layout as models
 
 RUN_JOB = "run_job"  # the private endpoint that the queue calls for a job
+# On phones, Gradio hides "Use via API", but not the dot behind it. Its own file of styles does not
+# reach that part of the page.
+HEAD = "<style>@media (max-width: 640px) { footer .divider { display: none } }</style>"
 CSS = Path(__file__).with_name("page.css")
 THEME = gradio.themes.Default(
     primary_hue="indigo",

@@ -11,6 +11,11 @@ def note(text: str) -> str:
     return f"<p class='note'>{escape(text)}</p>"
 
 
+def waiting(text: str) -> str:
+    """Returns what a visitor waits for, above a bar that moves."""
+    return f"<p class='note waiting'>{escape(text)}</p>"
+
+
 def file_name(name: str) -> str:
     """Returns the name of a model as part of the name of a file, without slashes."""
     return re.sub(r"\W+", "-", name).strip("-")
@@ -23,6 +28,11 @@ def percent(probability: float) -> str:
     if 0 < probability < 0.0005:
         return "< 0.1 %"
     return f"{probability * 100:.1f} %"
+
+
+def rounded(seconds: float) -> str:
+    """Formats an estimate in whole seconds, or in minutes if there are many."""
+    return f"{max(1, round(seconds))} s" if seconds < 120 else f"{round(seconds / 60)} min"
 
 
 def duration(seconds: float) -> str:

@@ -63,7 +63,9 @@ class App:
             PictureEditor(),
             settings.concurrency,
         )
-        self.jobs = JobService(predictor, settings.cache / "tickets", settings.result_hours)
+        self.jobs = JobService(
+            predictor, settings.cache / "tickets", settings.result_hours, settings.concurrency
+        )
         self.page = layout.build(self.services, self.jobs)
 
     def open_queue(self) -> None:
@@ -94,6 +96,7 @@ class App:
                 server_port=settings.server_port,
                 theme=layout.THEME,
                 css_paths=layout.CSS,
+                head=layout.HEAD,
                 max_threads=MAX_EVENTS + settings.concurrency,
                 footer_links=["api", "settings"],
                 prevent_thread_lock=True,

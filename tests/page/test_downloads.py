@@ -55,7 +55,7 @@ def test_a_name_cannot_put_markup_into_the_page() -> None:
 
     assert "<img" not in text
     assert "<b>" not in text
-    assert set(links(text)) == {"JSON", "CSV", "PNG", "edited picture", "link to the question"}
+    assert set(links(text)) == {"JSON", "CSV", "PNG", "edited picture", "link to picture and model"}
 
 
 def test_only_what_there_is_is_offered() -> None:

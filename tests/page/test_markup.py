@@ -36,6 +36,13 @@ def test_a_duration_has_the_unit_that_suits_it(seconds: float, text: str) -> Non
     assert markup.duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (16.4, "16 s"), (119, "119 s"), (120, "2 min")]
+)
+def test_an_estimate_is_rounded(seconds: float, text: str) -> None:
+    assert markup.rounded(seconds) == text
+
+
 def test_the_facts_say_what_a_model_is_good_for_and_leave_out_what_is_unknown() -> None:
     default = catalogue.find("efficientnet_lite0")
     text = facts(default, is_downloaded=True)

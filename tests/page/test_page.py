@@ -129,6 +129,15 @@ def held_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+def is_moving(page: Page) -> bool:
+    """Whether something under the state of a job moves."""
+    animations: list[str] = page.evaluate(
+        "document.getAnimations().filter(one => one.playState === 'running')"
+        ".map(one => one.animationName)"
+    )
+    return "waiting" in animations
+
+
 def test_the_place_in_the_queue_shows_while_a_job_waits(
     browser: Browser, held_server: Server
 ) -> None:
@@ -136,9 +145,11 @@ def test_the_place_in_the_queue_shows_while_a_job_waits(
     with opened(browser, held_server) as page:
         page.get_by_role("button", name="Classify").click()
         answer = page.locator("#answer")
-        expect(answer).to_contain_text("queue: 2/2")
+        # No job has ended yet, so the estimate is the delay of the jobs before this one.
+        expect(answer).to_contain_text("queue: 2 of 2, about 180 min")
+        assert is_moving(page)
         held_server.http.delete(f"/classifications/{first}")
-        expect(answer).to_contain_text("queue: 1/1")
+        expect(answer).to_contain_text("queue: 1 of 1")
         held_server.http.delete(f"/classifications/{second}")
         expect(answer).to_contain_text("being processed")
         page.get_by_role("button", name="Cancel").click()
@@ -172,7 +183,7 @@ def test_someone_who_comes_back_early_sees_the_place_in_line(
 ) -> None:
     first, second = (held_server.submit(name).json()["job_id"] for name in PICTURES[:2])
     with opened(browser, held_server, path=f"?ticket={second}") as page:
-        expect(page.locator("#answer")).to_contain_text("queue: 1/1")
+        expect(page.locator("#answer")).to_contain_text("queue: 1 of 1")
         held_server.http.delete(f"/classifications/{first}")
         expect(page.locator("#answer")).to_contain_text("being processed")
         held_server.http.delete(f"/classifications/{second}")
@@ -405,3 +416,12 @@ def test_a_download_that_fails_is_explained_and_harms_nothing(
 def choose(page: Page, model: str) -> None:
     page.get_by_label("Model").click()
     page.get_by_role("option", name=model, exact=True).click()
+
+
+def test_nothing_stands_alone_at_the_bottom_of_a_phone(browser: Browser, server: Server) -> None:
+    """Gradio hides a link there, but not the dot behind it."""
+    with opened(browser, server, PHONE) as page:
+        expect(page.locator("footer")).to_have_text(re.compile("Settings"))
+        assert page.locator("footer").inner_text().split() == ["Settings"]
+    with opened(browser, server) as page:
+        assert page.locator("footer").inner_text().split()[-2:] == ["·", "Settings"]

@@ -70,6 +70,7 @@ def test_a_chosen_file_is_classified_as_a_program_would(browser: Browser, server
         give(page, OWN)
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile("/teapot.jpg$"))
         expect(page.get_by_label("Picture", exact=True)).to_have_value("")
+        expect(page.get_by_label("Picture", exact=True)).to_have_attribute("placeholder", OWN.name)
         expect(page.locator(".thumbnails input:checked")).to_have_count(0)
 
         assert classified(page) == answer(server, handle_file(OWN))
@@ -79,6 +80,7 @@ def test_a_chosen_file_is_classified_as_a_program_would(browser: Browser, server
         # A picture of the gallery takes its place again.
         page.get_by_role("radio", name=PICTURES[1]).check()
         expect(page.locator("#preview img")).to_have_attribute("src", re.compile(PICTURES[1]))
+        expect(page.get_by_label("Picture", exact=True)).to_have_attribute("placeholder", "")
         assert classified(page) == answer(server, PICTURES[1], "/classify")
 
 
@@ -380,7 +382,9 @@ def test_an_address_opens_the_page_as_it_was(browser: Browser, server: Server) -
             "flip": ["horizontal"],
         }
         expected = classified(page)
-        linked = str(page.get_by_text("link to the question", exact=True).get_attribute("href"))
+        linked = str(
+            page.get_by_text("link to picture and model", exact=True).get_attribute("href")
+        )
         assert parse_qs(linked.removeprefix("?")) == query
 
         again = page.context.new_page()
@@ -397,7 +401,7 @@ def test_a_link_is_copied(browser: Browser, server: Server) -> None:
     with opened(browser, server) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         classified(page)
-        page.get_by_text("link to the question", exact=True).click()
+        page.get_by_text("link to picture and model", exact=True).click()
         expect(page.get_by_text("Link copied")).to_be_visible()
 
         copied = urlsplit(page.evaluate("navigator.clipboard.readText()"))

@@ -3,7 +3,17 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from classifier.page.models.plot import HEIGHT, LETTER, LINE, WIDTH, Box, Point, scatter
+from classifier.page.models.plot import (
+    COMPUTATIONS,
+    HEIGHT,
+    LETTER,
+    LINE,
+    TIME,
+    WIDTH,
+    Box,
+    Point,
+    scatter,
+)
 
 TEN = [
     Point("tiny", 0.0091, 0.512, is_apart=True),
@@ -32,10 +42,10 @@ def boxes(svg: str) -> dict[str, Box]:
 
 
 def test_points_lie_where_their_time_and_accuracy_put_them() -> None:
-    dots = {name: (float(x), float(y)) for x, y, _, name in CIRCLE.findall(scatter(TEN))}
+    dots = {name: (float(x), float(y)) for x, y, _, name in CIRCLE.findall(scatter(TEN, TIME))}
 
     assert sorted(dots, key=lambda name: dots[name][0]) == [
-        point.name for point in sorted(TEN, key=lambda point: point.seconds)
+        point.name for point in sorted(TEN, key=lambda point: point.cost)
     ]
     assert sorted(dots, key=lambda name: -dots[name][1]) == [
         point.name for point in sorted(TEN, key=lambda point: point.accuracy)
@@ -43,7 +53,7 @@ def test_points_lie_where_their_time_and_accuracy_put_them() -> None:
 
 
 def test_twice_the_time_is_as_far_everywhere() -> None:
-    svg = scatter([Point(f"m{number}", 0.01 * 2**number, 0.5) for number in range(4)])
+    svg = scatter([Point(f"m{number}", 0.01 * 2**number, 0.5) for number in range(4)], TIME)
     across = [float(x) for x, _, _, _ in CIRCLE.findall(svg)]
     gaps = [right - left for left, right in pairwise(across)]
 
@@ -51,7 +61,7 @@ def test_twice_the_time_is_as_far_everywhere() -> None:
 
 
 def test_every_one_of_ten_models_has_its_name_and_none_overlap() -> None:
-    svg = scatter(TEN)
+    svg = scatter(TEN, TIME)
     named = boxes(svg)
 
     assert set(named) == {point.name for point in TEN}
@@ -66,7 +76,7 @@ def test_every_one_of_ten_models_has_its_name_and_none_overlap() -> None:
 
 
 def test_names_without_room_are_left_to_the_pointer() -> None:
-    svg = scatter([Point(f"model_number_{number}", 0.01, 0.5) for number in range(30)])
+    svg = scatter([Point(f"model_number_{number}", 0.01, 0.5) for number in range(30)], TIME)
 
     assert len(CIRCLE.findall(svg)) == 30
     named = boxes(svg)
@@ -75,19 +85,30 @@ def test_names_without_room_are_left_to_the_pointer() -> None:
 
 
 def test_what_is_not_comparable_is_marked() -> None:
-    kinds = {name: kind for _, _, kind, name in CIRCLE.findall(scatter(TEN))}
+    kinds = {name: kind for _, _, kind, name in CIRCLE.findall(scatter(TEN, TIME))}
 
     assert kinds.pop("tiny") == "apart"
     assert set(kinds.values()) == {"dot"}
 
 
 def test_a_single_point_is_a_plot_and_none_is_nothing() -> None:
-    assert scatter([]) == ""
-    assert len(CIRCLE.findall(scatter([TEN[0]]))) == 1
+    assert scatter([], TIME) == ""
+    assert len(CIRCLE.findall(scatter([TEN[0]], TIME))) == 1
 
 
 def test_names_cannot_put_markup_into_the_plot() -> None:
-    svg = scatter([Point("<script>'", 0.01, 0.5)])
+    svg = scatter([Point("<script>'", 0.01, 0.5)], TIME)
 
     assert "<script>" not in svg
     assert "&lt;script&gt;" in svg
+
+
+def test_the_axis_says_what_the_costs_are() -> None:
+    times, computations = (scatter(TEN, axis) for axis in (TIME, COMPUTATIONS))
+
+    assert "Accuracy against time: tiny 51%" in times
+    assert "time for one picture on this machine</text>" in times
+    assert "<title>vgg16: 71.6%, 190 ms</title>" in times
+    assert "Accuracy against GFLOPs: tiny 51%" in computations
+    assert "GFLOPs for one picture</text>" in computations
+    assert "<title>vgg16: 71.6%, 0.19 GFLOPs</title>" in computations

@@ -31,7 +31,8 @@ def downloads(prediction: Prediction, edits: Edits, edited: Path | None, in_gall
     if in_gallery:
         link = address(prediction.image, prediction.model, edits)
         links.append(
-            f"<a href='{escape(link, quote=True)}' data-copy='Link copied'>link to the question</a>"
+            f"<a href='{escape(link, quote=True)}' data-copy='Link copied' title='Opens the page "
+            "with this picture and this model, without an answer'>link to picture and model</a>"
         )
     return f"<p class='downloads'><span aria-hidden='true'>↓ </span>{' · '.join(links)}</p>"
 

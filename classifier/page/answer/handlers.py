@@ -15,7 +15,7 @@ from classifier.jobs.service import JobService
 from classifier.page.answer.downloads import downloads
 from classifier.page.answer.markup import answer, limits, link
 from classifier.page.inputs.handlers import edited_picture
-from classifier.page.markup import note
+from classifier.page.markup import note, rounded, waiting
 from classifier.pictures.edits import Edits
 from classifier.pictures.source import PictureSource
 
@@ -108,13 +108,13 @@ class AnswerHandlers:
         model = self._services.classifier.catalogue.get(job.model)
         if state.download_fraction is not None and model:
             size, percent = f"{model.megabytes:.0f} MB", f"{state.download_fraction:.0%}"
-            return note(f"Downloading {job.model}, {size}: {percent}") + again
+            return waiting(f"Downloading {job.model}, {size}: {percent}") + again
         if state.position is None:
-            return note("Your picture is being processed …") + again
-        place = f"In the queue: {state.position + 1}/{self._jobs.waiting()}"
+            return waiting("Your picture is being processed …") + again
+        place = f"In the queue: {state.position + 1} of {self._jobs.waiting()}"
         if state.eta_seconds:
-            place += f", about {state.eta_seconds:.0f} s"
-        return note(place) + again
+            place += f", about {rounded(state.eta_seconds)}"
+        return waiting(place) + again
 
     def _render_answer(
         self, prediction: Prediction, edits: Edits, edited: Path | None, in_gallery: bool

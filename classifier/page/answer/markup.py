@@ -62,4 +62,7 @@ def limits(model: Model, max_labels: int, probability: float) -> str:
 def link(id: str) -> str:
     """Returns a link that opens the answer again, or its place in the queue."""
     address = quote(id, safe="")
-    return f"<p class='again'><a href='?ticket={address}'>Link to this answer</a></p>"
+    return (
+        f"<p class='again'><a href='?ticket={address}' title='Opens this answer again, as long as "
+        "the server keeps it'>Link to this answer</a></p>"
+    )

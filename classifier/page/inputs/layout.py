@@ -30,6 +30,11 @@ REMOVE_UPLOAD = f"(checking, own, name) => name === null && own?.path === checki
 # An upload replaces the choice from the gallery. Gradio can report it after a newer choice: then
 # the preview shows that choice.
 REPLACE_CHOICE = f"(own, name) => own && own.path === name ? {KEEP} : null"
+# An upload is no choice of the dropdown, but its name stands there.
+NAME_UPLOAD = """(own, name) => {
+  const input = document.querySelector("#picture input");
+  if (input) input.placeholder = name === null && own ? own.orig_name ?? "" : "";
+}"""
 CHOOSE_EXISTING = f"""(names, name, own) =>
   names.includes(name) || (name === null && own) ? {KEEP} : names[0] ?? null"""
 
@@ -79,7 +84,7 @@ def build(page: gradio.Blocks, services: Services, edits: gradio.HTML) -> Inputs
     default = next(iter(services.classifier.catalogue))
     first = WELCOME if WELCOME in names else next(iter(names), None)
 
-    picture = gradio.Dropdown(names, value=first, label="Picture")
+    picture = gradio.Dropdown(names, value=first, label="Picture", elem_id="picture")
     own = gradio.Image(
         label="Preview",
         show_label=False,
@@ -107,6 +112,9 @@ def build(page: gradio.Blocks, services: Services, edits: gradio.HTML) -> Inputs
     picture.change(None, picture, own, js=PREVIEW)
     own.input(None, [own, picture], picture, js=REPLACE_CHOICE)
     own.clear(None, [own, picture], picture, js=REPLACE_CHOICE)
+
+    for change in (own.change, picture.change):
+        change(None, [own, picture], None, js=NAME_UPLOAD)
 
     checking, checked = gradio.Text(visible="hidden"), gradio.JSON(visible="hidden")
     own.upload(None, own, checking, js=UPLOADED_PATH)

@@ -1,44 +1,56 @@
-"""The tab Models as HTML: a table to sort, and a plot of accuracy against time."""
+"""The tab Models as HTML: a table to sort, and plots of accuracy against cost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
 from classifier.models.model import Model
 from classifier.page.markup import IMAGENET_LABELS, duration, percent
-from classifier.page.models.plot import Point, scatter
+from classifier.page.models.plot import COMPUTATIONS, TIME, Point, scatter
 
 COLUMNS = {"Model": "name"} | dict.fromkeys(
     ("Parameters", "Size", "GFLOPs", "Accuracy", "Time"), "number"
 )
-NO_PLOT = (
-    "<p class='how'>The plot of accuracy against time shows each model that has classified a "
-    "picture here. Measure runs all models that are downloaded.</p>"
+# One point would be no plot.
+MIN_MEASURED = 2
+NOT_MEASURED = (
+    "<p class='how'>Measure runs all models that are downloaded. A plot of accuracy against time "
+    "appears when two of them have classified a picture.</p>"
 )
-HOW = "Accuracy: top-1. Time: the median for one picture on this machine. A dash: not known."
+HOW = (
+    "Accuracy: top-1, as published. Time: the median for one picture on this machine. "
+    "A dash: not known."
+)
 
 Shown = tuple[Model, bool, float | None]  # whether it is downloaded, and its median seconds
 
 
 def table(models: Sequence[Shown]) -> str:
-    """Returns a table of all models, and a plot of those that were measured."""
+    """Returns a table of all models, and plots of accuracy against computations and time."""
     heads = "".join(
         f"<th scope='col' class='{kind}'><button type='button'>{name}</button></th>"
         for name, kind in COLUMNS.items()
     )
     rows = "".join(_row(*shown) for shown in models)
-    plot = scatter(
-        [
-            Point(model.name, seconds, model.accuracy, is_apart=_is_apart(model))
-            for model, _, seconds in models
-            if seconds is not None and model.accuracy is not None
-        ]
-    )
+    published = _points((model, model.gigaflops) for model, _, _ in models)
+    measured = _points((model, seconds) for model, _, seconds in models)
+    is_measured = len(measured) >= MIN_MEASURED
     return (
         f"<div class='models'><div class='rows'><table><caption>The models on offer</caption>"
         f"<thead><tr>{heads}<th></th></tr></thead><tbody>{rows}</tbody></table></div>"
         f"<p class='how'>{HOW}{_footnote([model for model, _, _ in models])}</p>"
-        f"{plot or NO_PLOT}</div>"
+        f"<div class='plots'>{scatter(published, COMPUTATIONS)}"
+        f"{scatter(measured, TIME) if is_measured else ''}</div>"
+        f"{'' if is_measured else NOT_MEASURED}</div>"
     )
+
+
+def _points(costs: Iterable[tuple[Model, float | None]]) -> list[Point]:
+    """Returns a point for each model whose accuracy and cost are known."""
+    return [
+        Point(model.name, cost, model.accuracy, is_apart=_is_apart(model))
+        for model, cost in costs
+        if cost and model.accuracy is not None
+    ]
 
 
 def _row(model: Model, is_downloaded: bool, seconds: float | None) -> str:
@@ -52,7 +64,7 @@ def _row(model: Model, is_downloaded: bool, seconds: float | None) -> str:
         )
     return (
         f"<tr><th scope='row' data-value='{escape(model.name, quote=True)}'>"
-        f"{escape(model.name)}</th>"
+        f"{escape(model.name).replace('_', '_<wbr>')}</th>"
         + _number(model.parameters, lambda count: f"{count / 1e6:.1f} M")
         + _number(model.megabytes, "{:.0f} MB".format)
         + _number(model.gigaflops, "{:.2f}".format)

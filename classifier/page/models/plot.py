@@ -1,7 +1,7 @@
-"""A plot of accuracy against time as SVG, in the colours of the page."""
+"""A plot of accuracy against computations or time as SVG, in the colours of the page."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -16,15 +16,24 @@ MAX_TICKS = 7
 
 @dataclass(frozen=True)
 class Point:
-    """A model: the seconds for one picture, and its accuracy in 0-1.
+    """A model: what one picture costs, and its accuracy in 0-1.
 
     `is_apart` if its accuracy was measured on a different data set than that of the others.
     """
 
     name: str
-    seconds: float
+    cost: float
     accuracy: float
     is_apart: bool = False
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The axis of the costs: its name, what to write under it, and how to write a cost."""
+
+    name: str
+    caption: str
+    text: Callable[[float], str]
 
 
 @dataclass(frozen=True)
@@ -49,52 +58,59 @@ class Box:
 FRAME = Box(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
 
 
-def scatter(points: Sequence[Point]) -> str:
-    """Returns the plot, with time on a logarithmic axis; empty without points.
+def _time(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
+
+
+TIME = Axis("time", "time for one picture on this machine", _time)
+COMPUTATIONS = Axis("GFLOPs", "GFLOPs for one picture", "{:.3g}".format)
+
+
+def scatter(points: Sequence[Point], axis: Axis) -> str:
+    """Returns the plot, with the costs on a logarithmic axis; empty without points.
 
     A name that has no room next to its point is displayed while the mouse is over the point.
     """
     if not points:
         return ""
-    times = _decades([point.seconds for point in points])
+    costs = _decades([point.cost for point in points])
     accuracies = _steps([point.accuracy for point in points])
     places = [
-        (_across(point.seconds, times), _up(point.accuracy, accuracies), point) for point in points
+        (_across(point.cost, costs), _up(point.accuracy, accuracies), point) for point in points
     ]
     names = ", ".join(f"{point.name} {point.accuracy:.0%}" for point in points)
     return (
         f"<svg class='scatter' viewBox='0 0 {WIDTH} {HEIGHT}' role='img' "
-        f"aria-label='Accuracy against time: {escape(names, quote=True)}'>"
-        + _axes(times, accuracies)
-        + "".join(_dot(*place) for place in places)
+        f"aria-label='Accuracy against {axis.name}: {escape(names, quote=True)}'>"
+        + _axes(costs, accuracies, axis)
+        + "".join(_dot(*place, axis) for place in places)
         + "".join(_names(places))
         + "</svg>"
     )
 
 
-def _axes(times: Sequence[float], accuracies: Sequence[float]) -> str:
+def _axes(costs: Sequence[float], accuracies: Sequence[float], axis: Axis) -> str:
     lines = []
     for accuracy in accuracies:
         y = _up(accuracy, accuracies)
         lines.append(f"<path d='M{LEFT} {y:.1f}H{WIDTH - RIGHT}'/>")
         lines.append(f"<text x='{LEFT - 6}' y='{y + 4:.1f}' class='up'>{accuracy:.0%}</text>")
-    for seconds in times:
-        x = _across(seconds, times)
+    for cost in costs:
+        x = _across(cost, costs)
         lines.append(f"<path d='M{x:.1f} {TOP}V{HEIGHT - BOTTOM}'/>")
         lines.append(
-            f"<text x='{x:.1f}' y='{HEIGHT - BOTTOM + 16}' class='across'>{_time(seconds)}</text>"
+            f"<text x='{x:.1f}' y='{HEIGHT - BOTTOM + 16}' class='across'>{axis.text(cost)}</text>"
         )
     middle = (LEFT + WIDTH - RIGHT) / 2
-    lines.append(
-        f"<text x='{middle}' y='{HEIGHT - 8}' class='across'>"
-        "time for one picture on this machine</text>"
-    )
+    lines.append(f"<text x='{middle}' y='{HEIGHT - 8}' class='across'>{axis.caption}</text>")
     return f"<g class='axes'>{''.join(lines)}</g>"
 
 
-def _dot(x: float, y: float, point: Point) -> str:
+def _dot(x: float, y: float, point: Point, axis: Axis) -> str:
     kind = "apart" if point.is_apart else "dot"
-    text = f"{point.name}: {point.accuracy:.1%}, {_time(point.seconds)}"
+    text = f"{point.name}: {point.accuracy:.1%}, {axis.text(point.cost)}"
+    if axis is COMPUTATIONS:
+        text += f" {axis.name}"
     return (
         f"<circle cx='{x:.1f}' cy='{y:.1f}' r='{RADIUS}' class='{kind}'>"
         f"<title>{escape(text)}</title></circle>"
@@ -158,9 +174,9 @@ def _within(box: Box) -> bool:
     )
 
 
-def _across(seconds: float, times: Sequence[float]) -> float:
-    low, high = math.log(times[0]), math.log(times[-1])
-    return LEFT + (math.log(seconds) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+def _across(cost: float, costs: Sequence[float]) -> float:
+    low, high = math.log(costs[0]), math.log(costs[-1])
+    return LEFT + (math.log(cost) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
 
 def _up(accuracy: float, accuracies: Sequence[float]) -> float:
@@ -168,14 +184,14 @@ def _up(accuracy: float, accuracies: Sequence[float]) -> float:
     return HEIGHT - BOTTOM - (accuracy - low) / (high - low) * (HEIGHT - TOP - BOTTOM)
 
 
-def _decades(seconds: Sequence[float]) -> list[float]:
-    """Returns round times (1, 2 or 5 times a power of ten) that enclose all times."""
-    low, high = min(seconds) / 1.15, max(seconds) * 1.15
+def _decades(costs: Sequence[float]) -> list[float]:
+    """Returns round numbers (1, 2 or 5 times a power of ten) that enclose all costs."""
+    low, high = min(costs) / 1.15, max(costs) * 1.15
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    times = [digit * 10.0**power for power in range(first, last + 1) for digit in (1, 2, 5)]
-    begin = max(place for place, time in enumerate(times) if time <= low)
-    end = min(place for place, time in enumerate(times) if time >= high)
-    return times[begin : end + 1]
+    round_numbers = [digit * 10.0**power for power in range(first, last + 1) for digit in (1, 2, 5)]
+    begin = max(place for place, number in enumerate(round_numbers) if number <= low)
+    end = min(place for place, number in enumerate(round_numbers) if number >= high)
+    return round_numbers[begin : end + 1]
 
 
 def _steps(accuracies: Sequence[float]) -> list[float]:
@@ -186,7 +202,3 @@ def _steps(accuracies: Sequence[float]) -> list[float]:
         if end - begin < MAX_TICKS:
             break
     return [number * step for number in range(begin, end + 1)]
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"
