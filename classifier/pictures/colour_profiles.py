@@ -47,17 +47,18 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
     `picture` has one of these modes or CMYK. A profile that is damaged, or that belongs to
     another kind of picture, is ignored.
     """
-    if picture.mode in ("LA", "RGBA"):
-        alpha = picture.getchannel("A")
-        opaque = to_srgb(picture.convert(picture.mode[:-1]), profile)
-        opaque.putalpha(alpha)
-        return opaque
     mode = space(profile)
+    if profile and mode and picture.mode in ("LA", "RGBA"):
+        opaque = to_srgb(picture.convert(picture.mode[:-1]), profile)
+        opaque.putalpha(picture.getchannel("A"))
+        return opaque
     if picture.mode == "L" and mode == "RGB":
         picture = picture.convert("RGB")
     if profile and picture.mode == mode:
         transform = _transform(profile, picture.mode)
-        if transform:
+        if transform and mode == "RGB":  # in place, because large pictures need much memory
+            ImageCms.applyTransform(picture, transform, inPlace=True)
+        elif transform:
             return _apply(transform, picture)
     return picture.convert("RGB") if picture.mode == "CMYK" else picture
 

@@ -49,6 +49,7 @@ def decode(source: Path | bytes, name: str, min_side: int = MAX_PIXELS) -> Image
         picture = picture.convert("RGB")
         if opened.orientation in _TRANSPOSITIONS:
             picture = picture.transpose(_TRANSPOSITIONS[opened.orientation])
+        picture.info = {}  # Pillow would write profiles and metadata into copies of the picture
         return picture
 
 

@@ -15,6 +15,7 @@ from classifier.pictures.decoding import decode, detect_format
 from classifier.pictures.formats import FORMATS
 from classifier.pictures.formats.picture_file import MAX_PIXELS
 from tests.support.permissions import as_nobody
+from tests.support.picture_corpus import profiles
 from tests.support.picture_files import bomb, encode, png, save, scene
 
 DAMAGED = "is not a picture that can be read, or it is damaged; expected one of "
@@ -393,3 +394,14 @@ def test_the_message_is_one_short_line_for_every_name(name: str, shown: str) -> 
 
     assert str(caught.value).startswith(f"{shown} {DAMAGED}")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIC"])
+def test_no_metadata_are_left(kind: str) -> None:
+    """A copy of the picture must not contain where it was taken, or be rotated again."""
+    picture = scene(48, 32)
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "a camera"
+    content = encode(picture, kind, exif=exif.tobytes(), icc_profile=profiles()["Display P3"])
+
+    assert decode(content, "picture").info == {}

@@ -10,12 +10,15 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from classifier.pictures.decoding import BROWSER_FORMATS
-from classifier.pictures.edits import MAX_SIDE
+from classifier.pictures.decoding import BROWSER_FORMATS, decode
+from classifier.pictures.editor import PictureEditor
+from classifier.pictures.edits import MAX_SIDE, Edits
 from classifier.pictures.gallery import Gallery
+from classifier.pictures.source import PictureSource
 from classifier.server.gallery import THUMBNAIL_PIXELS, router
+from tests.support.picture_corpus import profiles
 from tests.support.picture_files import encode, scene
-from tests.support.server import PROJECT, Server
+from tests.support.server import PROJECT, Server, run
 
 ROUTES = pytest.mark.parametrize("route", ["thumbnails", "previews"])
 SUFFIXES = {
@@ -87,6 +90,35 @@ def test_thumbnails_are_small_and_square(client: TestClient, tmp_path: Path, kin
     with Image.open(io.BytesIO(response.content)) as shown:
         assert shown.format == "WEBP"
         assert shown.size == (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS)
+
+
+def test_thumbnails_and_edited_pictures_have_the_colours_that_a_model_sees(
+    client: TestClient, tmp_path: Path
+) -> None:
+    """With this profile, blue values mean red."""
+    profile = profiles()["red and blue exchanged"]
+    picture = Image.new("RGB", (40, 40), (20, 30, 200))
+    content = encode(picture, "PNG", icc_profile=profile)
+    (tmp_path / "a.png").write_bytes(content)
+    (tmp_path / "a.tiff").write_bytes(encode(picture, "TIFF", icc_profile=profile))
+    source = PictureSource(content, "a.png")
+
+    edited = run(PictureEditor().edit(source, Edits(flip="horizontal"))).content
+    assert isinstance(edited, bytes)
+    seen = decode(content, "a.png").getpixel((20, 20))
+
+    assert seen == pytest.approx((200, 30, 20), abs=1)
+    shown = {
+        "edited": edited,
+        "thumbnail": client.get("/thumbnails/a.png").content,
+        "preview of TIFF": client.get("/previews/a.tiff").content,
+    }
+    for name, file in shown.items():
+        with Image.open(io.BytesIO(file)) as opened:
+            assert opened.info.get("icc_profile") is None, name
+            assert opened.convert("RGB").getpixel((20, 20)) == pytest.approx(seen, abs=4), name
+    # Browsers convert the file itself.
+    assert client.get("/previews/a.png").content == content
 
 
 def test_browsers_keep_a_thumbnail_until_the_picture_changes(
