@@ -244,6 +244,11 @@ def _orientations() -> Iterator[File]:
     }.items():
         yield f"JPEG orientation {name}", with_segments(jpeg, (0xE1, b"Exif\0\0" + data))
         yield f"PNG orientation {name}", _png_of_patches((b"eXIf", data))
+    yield "PNG orientation behind the pixels", _png_of_patches(after=(b"eXIf", exif(turned)))
+    yield (
+        "JPEG orientation with another byte",
+        with_segments(jpeg, (0xE1, b"Exif\0\1" + exif(turned))),
+    )
     both = ((0xE1, b"Exif\0\0" + exif(turned)), (0xE1, b"Exif\0\0" + exif(upright)))
     yield "JPEG orientation in two segments", with_segments(jpeg, *both)
     xmp = b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta tiff:Orientation="6"/>'
@@ -296,6 +301,15 @@ def _png_colours() -> Iterator[File]:
     yield "PNG profile and gamma", _png_of_patches(profile, _gamma(1.0))
     yield "PNG profile and codes", _png_of_patches(linear, profile)
     yield "PNG damaged profile and gamma", _png_of_patches((b"iCCP", b"P3\0\0abc"), _gamma(1.0))
+    cut = (b"iCCP", b"P3\0\0" + zlib.compress(p3)[:-4])
+    yield "PNG profile that ends early", _png_of_patches(cut)
+    method = (b"iCCP", b"P3\0\1" + zlib.compress(p3))
+    yield "PNG profile with an unknown compression", _png_of_patches(method)
+    long = (b"iCCP", b"P" * 100 + b"\0\0" + zlib.compress(p3))
+    yield "PNG profile with a long name", _png_of_patches(long)
+    yield "PNG codes of limited range", _png_of_patches((b"cICP", bytes([12, 13, 0, 0])))
+    yield "PNG profile behind the pixels", _png_of_patches(after=profile)
+    yield "PNG gamma behind the pixels", _png_of_patches(after=_gamma(1.0))
     yield "PNG two profiles", _png_of_patches(profile, adobe)
 
 
@@ -314,6 +328,12 @@ def _png_samples() -> Iterator[File]:
         "PNG of 16 bits, one colour transparent",
         png(3, 1, wide, 16, 2, [_clear(1000, 2000, 3000)]),
     )
+    yield "PNG with half a transparent colour", png(2, 1, rgb, 8, 2, [_clear(1, 2)])
+    long = png(2, 1, bytes([0, 1, 2]), before=[_clear(1, 2)])
+    yield "PNG gray with a long transparent value", long
+    later = [_clear(1, 2, 3), _clear(1, 2, 4)]
+    yield "PNG with two transparent colours", png(2, 1, rgb, 8, 2, later)
+    yield "PNG with a background", png(2, 1, rgb, 8, 2, [_clear(1, 2, 3), (b"bKGD", bytes(6))])
     pair = struct.pack(">4H", 30000, 0, 30000, 32768)
     yield "PNG LA of 16 bits", png(2, 1, b"\0" + pair, 16, 4)
     four = struct.pack(">8H", 30000, 20000, 10000, 0, 30000, 20000, 10000, 32768)
@@ -404,6 +424,17 @@ def _animations() -> Iterator[File]:
             encode(frame, kind, save_all=True, append_images=others, **options),
         )
     yield (
+        "WEBP animation with a profile",
+        encode(
+            frame,
+            "WEBP",
+            save_all=True,
+            append_images=others,
+            lossless=True,
+            icc_profile=profiles()["Display P3"],
+        ),
+    )
+    yield (
         "PNG animation beside a picture",
         encode(frame, "PNG", save_all=True, append_images=others, default_image=True),
     )
@@ -437,6 +468,8 @@ def _bmps() -> Iterator[File]:
     for size in (56, 108, 124):
         yield f"BMP with alpha, header {size}", bmp(row, 32, 3, pixels, size, MASKS)
         yield f"BMP all transparent, header {size}", bmp(row, 32, 3, clear, size, MASKS)
+        yield f"BMP without masks in use, header {size}", bmp(row, 32, 0, pixels, size, MASKS)
+    yield "BMP with empty masks", bmp(row, 32, 3, pixels, 108, bytes(16))
     yield "BMP with masks", bmp(row, 32, 3, pixels, masks=MASKS[:12])
     yield "BMP with masks and alpha", bmp(row, 32, 6, pixels, masks=MASKS)
     for name, numbers, masks, size in (

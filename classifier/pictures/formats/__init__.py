@@ -2,6 +2,7 @@
 
 import io
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import BinaryIO, Protocol
 
 from classifier.pictures.formats import avif, bmp, gif, heic, jpeg, png, tiff
@@ -37,9 +38,10 @@ def open_picture(file: BinaryIO, stack: ExitStack) -> PictureFile:
             file.seek(0)
             return module.open_picture(file, stack)
     file.seek(0)
-    # The orientation in a WebP file is not applied, as in browsers.
-    picture, _ = opened_by_pillow(file, ["WEBP", "TIFF"], stack)  # TIFF: more than 4 GB (BigTIFF)
-    return picture
+    opened, picture = opened_by_pillow(file, ["WEBP", "TIFF"], stack)  # TIFF: BigTIFF
+    # Browsers do not apply the orientation in a WebP file, nor the profile of an animation.
+    is_animated = opened.format == "WEBP" and getattr(picture, "is_animated", False)
+    return replace(opened, profile=None) if is_animated else opened
 
 
 def ends_early(file: BinaryIO, error: Exception) -> bool:

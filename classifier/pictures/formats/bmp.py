@@ -17,8 +17,13 @@ from classifier.pictures.formats.picture_file import MAX_PIXELS, PictureFile, op
 Array = numpy.ndarray[Any, numpy.dtype[Any]]
 
 FILE_HEADER_BYTES = 14
-INFO_BYTES, V3_BYTES, V5_BYTES = 40, 56, 124
+INFO_BYTES, V3_BYTES, V4_BYTES, V5_BYTES = 40, 56, 108, 124
 NONE, RUNS_OF_8_BITS, RUNS_OF_4_BITS, MASKS, ALPHA_MASKS = 0, 1, 2, 3, 6
+# Of red, green and blue, by the number of bits.
+USUAL_MASKS: dict[int, tuple[int, ...]] = {
+    16: (0x7C00, 0x03E0, 0x001F),
+    32: (0xFF0000, 0x00FF00, 0x0000FF),
+}
 EMBEDDED_PROFILE = b"DEBM"  # in the order of the file
 MAX_PROFILE_BYTES = 4 << 20
 END_OF_LINE, END_OF_PICTURE, MOVE = 0, 1, 2
@@ -35,6 +40,14 @@ class _Header:
     bits: int
     compression: int
     colours: int
+
+    @property
+    def alpha_mask(self) -> int:
+        """The bits of a pixel that say how opaque it is."""
+        needed = {NONE: V4_BYTES, MASKS: V3_BYTES, ALPHA_MASKS: INFO_BYTES}.get(self.compression)
+        if needed is None or self.size < needed:
+            return 0
+        return int.from_bytes(self.read(INFO_BYTES + 12, 4), "little")
 
     def read(self, start: int, count: int) -> bytes:
         """Returns bytes at a position in the header."""
@@ -55,7 +68,8 @@ def open_picture(file: BinaryIO, stack: ExitStack) -> PictureFile:
     file.seek(0)
     if header is None:
         return opened_by_pillow(file, ["BMP"], stack)[0]
-    if header.compression in (MASKS, ALPHA_MASKS) and header.bits in (16, 32):
+    has_masks = header.compression in (MASKS, ALPHA_MASKS) or header.alpha_mask
+    if has_masks and header.bits in (16, 32):
         opened = PictureFile(
             "BMP", (header.width, header.height), lambda min_side: _from_masks(header)
         )
@@ -130,14 +144,14 @@ def _from_2_bits(header: _Header) -> Image.Image:
 
 def _from_masks(header: _Header) -> Image.Image:
     """Decodes pixels in which masks tell the bits of red, green, blue and alpha."""
-    has_alpha = header.size >= V3_BYTES or header.compression == ALPHA_MASKS
-    masks = struct.unpack("<4I", header.read(INFO_BYTES, 16))[: 4 if has_alpha else 3]
+    masks = USUAL_MASKS[header.bits]
+    if header.compression != NONE:
+        masks = struct.unpack("<3I", header.read(INFO_BYTES, 12))
     values = numpy.ascontiguousarray(_rows(header)).view(f"<u{header.bits // 8}")[:, : header.width]
-    channels = [_scaled(values, mask) for mask in masks if mask or mask != masks[-1]]
-    if len(channels) < 3:
-        raise ValueError("masks are missing")
-    mode = "RGBA" if has_alpha and masks[3] else "RGB"
-    return Image.merge(mode, channels[: len(mode)])
+    if header.alpha_mask:
+        masks = (*masks, header.alpha_mask)
+    channels = [_scaled(values, mask) for mask in masks]
+    return Image.merge("RGBA" if header.alpha_mask else "RGB", channels)
 
 
 def _scaled(values: Array, mask: int) -> Image.Image:

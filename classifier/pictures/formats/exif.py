@@ -4,7 +4,7 @@ import struct
 
 ORIENTATION = 0x0112
 SHORT = 3  # the type of a tag with numbers of two bytes
-PREFIX = b"Exif\0\0"
+PREFIX = b"Exif\0"  # and one more byte
 UPRIGHT = 1
 
 
@@ -14,7 +14,8 @@ def orientation(data: bytes) -> int:
     Nothing else is read, so a damaged tag does no harm. As in browsers, the first tag for the
     orientation counts, and only with a valid type and value.
     """
-    data = data.removeprefix(PREFIX)
+    if data.startswith(PREFIX):
+        data = data[len(PREFIX) + 1 :]
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(data[:4])
     if order is None:
         return UPRIGHT

@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import BinaryIO
 
 import numpy
@@ -23,7 +24,8 @@ from classifier.pictures.formats.spliced_file import splice
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
-GRAY, PALETTE = 0, 3  # types of colour
+GRAY, RGB, PALETTE = 0, 2, 3  # types of colour
+TRANSPARENT_BYTES = {GRAY: 2, RGB: 6}  # the length of the chunk with the transparent colour
 COLOURS = 256
 LARGEST_16_BITS = 65535
 FRAME_DATA = (b"IDAT", b"fdAT")
@@ -31,6 +33,8 @@ FRAME_DATA = (b"IDAT", b"fdAT")
 SMALL = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"eXIf", b"acTL", b"fcTL"}
 MAX_SMALL_BYTES = 1 << 20
 MAX_PROFILE_BYTES = 4 << 20
+MAX_NAME = 80
+FULL_RANGE = [0, 1]  # no matrix, and values from 0 to 255
 
 
 @dataclass(frozen=True)
@@ -52,11 +56,11 @@ def matches(start: bytes) -> bool:
 
 def open_picture(file: BinaryIO, stack: ExitStack) -> PictureFile:
     chunks = list(_chunks(file))
-    content = {
-        chunk.kind: data
-        for chunk in reversed(chunks)  # of several chunks of a kind, the first one counts
-        if (data := _read(file, chunk)) is not None
-    }
+    content: dict[bytes, bytes] = {}
+    # What comes after the pixels says nothing about them, and the first chunk of a kind counts.
+    for chunk in takewhile(lambda chunk: chunk.kind != b"IDAT", chunks):
+        if chunk.kind not in content and (data := _read(file, chunk)) is not None:
+            content[chunk.kind] = data
     essential = splice(file, _essential_parts(chunks, content))
     picture = stack.enter_context(Image.open(essential, formats=["PNG"]))
     if picture.info.get("default_image"):  # the first frame comes after it
@@ -141,7 +145,11 @@ def _colour_chunk(kind: bytes, content: dict[bytes, bytes]) -> bytes:
         return alpha + alpha[-1:] * (COLOURS - count) if data else b""
     if kind == b"PLTE":
         return b""  # only a suggestion
-    if colour == GRAY and depth in (2, 4) and len(data) == 2:
+    size = TRANSPARENT_BYTES.get(colour)
+    if size is None or len(data) < size:
+        return b""
+    data = data[:size]
+    if colour == GRAY and depth in (2, 4):
         # Pillow scales the pixels to eight bits, but not the transparent value.
         (value,) = struct.unpack(">H", data)
         return struct.pack(">H", value * 255 // ((1 << depth) - 1))
@@ -152,18 +160,26 @@ def _written(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
+def _embedded(content: dict[bytes, bytes]) -> bytes | None:
+    """Returns the embedded profile, which has a name and is compressed; None if it is damaged."""
+    name, _, rest = content.get(b"iCCP", b"").partition(b"\0")
+    if len(name) > MAX_NAME or rest[:1] != b"\0":  # the only method of compression
+        return None
+    stream = zlib.decompressobj()
+    try:
+        profile = stream.decompress(rest[1:], MAX_PROFILE_BYTES)
+    except zlib.error:
+        return None
+    return profile if stream.eof else None
+
+
 def _profile(content: dict[bytes, bytes]) -> bytes | None:
     """Returns the colour profile that a file contains or describes, or None for sRGB."""
-    if len(code := content.get(b"cICP", b"")) == 4:
-        return colour_profiles.profile_of_code(code[0], code[1])
-    if compressed := content.get(b"iCCP"):
-        try:
-            _, rest = compressed.split(b"\0", 1)
-            profile = zlib.decompressobj().decompress(rest[1:], MAX_PROFILE_BYTES)
-        except (ValueError, zlib.error):
-            profile = b""
-        if colour_profiles.space(profile):
-            return profile
+    primaries, transfer, *range_of_rgb = content.get(b"cICP", bytes(4))
+    if range_of_rgb == FULL_RANGE:
+        return colour_profiles.profile_of_code(primaries, transfer)
+    if (embedded := _embedded(content)) and colour_profiles.space(embedded):
+        return embedded
     if b"sRGB" in content or len(content.get(b"gAMA", b"")) != 4:
         return None
     gamma = struct.unpack(">I", content[b"gAMA"])[0] / 100_000
