@@ -78,7 +78,7 @@ def open_picture(file: BinaryIO, stack: ExitStack) -> PictureFile:
             "BMP",
             (header.width, header.height),
             lambda min_side: _from_runs(header),
-            max_pixels=MAX_PIXELS // 4,  # runs are slow
+            max_pixels=MAX_PIXELS // 16,  # runs are slow
         )
     elif header.compression == NONE and header.bits == 2:
         opened = PictureFile(
@@ -168,54 +168,62 @@ def _scaled(values: Array, mask: int) -> Image.Image:
 
 def _from_runs(header: _Header) -> Image.Image:
     """Decodes runs of equal pixels. Pixels that no run covers are black, as in Chromium."""
-    data = header.data()
     width, height = header.width, header.height
-    numbers, is_covered = bytearray(width * height), bytearray(width * height)
-
-    def put(pixels: bytes) -> None:
-        start = y * width + x
-        pixels = pixels[: max(0, width - x)]
-        numbers[start : start + len(pixels)] = pixels
-        is_covered[start : start + len(pixels)] = b"\1" * len(pixels)
-
-    position = x = y = 0
-    while y < height:
-        if position + 2 > len(data):
-            raise EOFError
-        count, value = data[position : position + 2]
-        position += 2
-        if count:
-            put(_run(count, value, header))
-            x += count
-        elif value == END_OF_LINE:
-            x, y = 0, y + 1
-        elif value == END_OF_PICTURE:
-            break
-        elif value == MOVE:
-            if position + 2 > len(data):
-                raise EOFError
-            x, y = x + data[position], y + data[position + 1]
-            position += 2
-        else:  # as many single pixels
-            size = value if header.compression == RUNS_OF_8_BITS else (value + 1) // 2
-            if position + size > len(data):
-                raise EOFError
-            put(_single(data[position : position + size], header)[:value])
-            x += value
-            position += size + size % 2
-    palette = _palette(header)
-    pixels = palette[numpy.frombuffer(numbers, numpy.uint8)]
-    pixels[numpy.frombuffer(is_covered, numpy.uint8) == 0] = 0
+    numbers, gaps = _rows_of_runs(header.data(), header)
+    pixels = _palette(header)[numpy.frombuffer(numbers, numpy.uint8)]
+    for start, stop in gaps:
+        pixels[start:stop] = 0
     return Image.fromarray(_upright(pixels.reshape(height, width, 3), header))
 
 
-def _run(count: int, value: int, header: _Header) -> bytes:
-    if header.compression == RUNS_OF_8_BITS:
-        return bytes([value]) * count
-    return (bytes([value >> 4, value & 15]) * count)[:count]
+def _rows_of_runs(data: bytes, header: _Header) -> tuple[bytearray, list[tuple[int, int]]]:
+    """Returns the numbers of all colours, and the ranges of pixels that no run covers.
 
+    Raises EOFError if the data end early.
+    """
+    width, size = header.width, header.width * header.height
+    is_8_bits = header.compression == RUNS_OF_8_BITS
+    numbers, gaps = bytearray(), []
+    line_end = width
 
-def _single(content: bytes, header: _Header) -> bytes:
-    if header.compression == RUNS_OF_8_BITS:
-        return content
-    return bytes(half for value in content for half in (value >> 4, value & 15))
+    def skip_to(place: int) -> None:
+        if place > len(numbers):
+            gaps.append((len(numbers), place))
+            numbers.extend(bytes(place - len(numbers)))
+
+    position = 0
+    try:
+        while line_end <= size:
+            count, value = data[position], data[position + 1]
+            position += 2
+            if count:
+                if is_8_bits:
+                    numbers += data[position - 1 : position] * count
+                else:
+                    numbers += (bytes((value >> 4, value & 15)) * ((count + 1) // 2))[:count]
+                if len(numbers) > line_end:  # too many for this line
+                    del numbers[line_end:]
+            elif value == END_OF_LINE:
+                skip_to(line_end)
+                line_end += width
+            elif value == END_OF_PICTURE:
+                break
+            elif value == MOVE:
+                right, up = data[position], data[position + 1]
+                position += 2
+                line_end += up * width
+                skip_to(min(len(numbers) + right + up * width, line_end, size))
+            else:  # as many single pixels
+                length = value if is_8_bits else (value + 1) // 2
+                pixels = data[position : position + length]
+                if len(pixels) < length:
+                    raise EOFError
+                position += length + length % 2
+                if not is_8_bits:
+                    pixels = bytes(half for byte in pixels for half in (byte >> 4, byte & 15))
+                numbers += pixels[:value]
+                del numbers[line_end:]
+    except IndexError:
+        raise EOFError from None
+    skip_to(size)
+    return numbers, gaps
