@@ -355,3 +355,25 @@ def test_the_installed_command_serves_the_page_with_the_gallery(
     finally:
         process.terminate()
         assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("proxy", "reason"),
+    [
+        ("ftp://nonsense", "a proxy in the environment is not valid (Unknown scheme"),
+        ("http://127.0.0.1:9", "no connection ("),
+        ("socks5://127.0.0.1:9", "no connection ("),
+    ],
+)
+def test_a_proxy_that_does_not_work_is_explained(
+    run_command: Run, tmp_path: Path, proxy: str, reason: str
+) -> None:
+    code, _, errors = run_command(
+        "fetch", "resnet18", https_proxy=proxy, CLASSIFIER_CACHE=str(tmp_path)
+    )
+
+    assert code == 1
+    sentence = errors.splitlines()[-1]
+    assert sentence.startswith("Could not download resnet18-f37072fd.pth from https://")
+    assert f": {reason}" in sentence
+    assert "Traceback" not in errors

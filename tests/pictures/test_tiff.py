@@ -395,6 +395,19 @@ def test_separate_planes(dtype: Any) -> None:
     assert numpy.abs(result - pixels / top * 255).max() <= 1
 
 
+@pytest.mark.parametrize("kind", [SHORT, LONG])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_places_of_strips_can_be_short_numbers(bits: int, kind: int) -> None:
+    pixels = noise(numpy.uint8, 1)[:36, :, 0]
+    data = pixels.tobytes() if bits == 8 else (pixels.astype(numpy.uint16) * 257).tobytes()
+    places = [8 + len(data) // 9 * number for number in range(9)]
+    tags = {BITS: (SHORT, [bits]), 273: (kind, places), 278: (SHORT, [4])}
+
+    result = decode(tiff((41, 36), data, tags, strips=9), "scan.tiff")
+
+    assert (numpy.asarray(result)[..., 0] == pixels).all()
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("bits", [8, 16])
 def test_every_orientation(orientation: int, bits: int) -> None:

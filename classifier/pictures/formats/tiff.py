@@ -5,9 +5,10 @@ Source: TIFF, revision 6.0 (Adobe, 1992), and its supplements for predictors and
 
 import io
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, BinaryIO
 
 import numpy
@@ -24,6 +25,7 @@ ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}
 SHORT, LONG = 3, 4
+HEADER_BYTES = 8
 MAX_VALUE_BYTES = 4 << 20
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -66,7 +68,7 @@ class _Value:
 class _Directory:
     """The tags of the first picture in a file."""
 
-    def __init__(self, order: str, values: Mapping[int, _Value]) -> None:
+    def __init__(self, order: str, values: dict[int, _Value]) -> None:
         self.order = order
         self.values = values
 
@@ -80,27 +82,31 @@ class _Directory:
     def number(self, tag: int, default: int) -> int:
         return self.numbers(tag, default)[0]
 
-    def file(self, file: BinaryIO) -> BinaryIO:
-        """Returns a file with these tags only, in front of the whole other file."""
-        table_bytes = 2 + 12 * len(self.values) + 4
-        long_values = sum(_padded(value) for value in self.values.values())
-        moved = len(next(iter(ORDERS))) + 4 + table_bytes + long_values
-        table, values = struct.pack(f"{self.order}H", len(self.values)), b""
-        for tag, value in sorted(self.values.items()):
-            if tag in (STRIPS, TILES):
-                offsets = (offset + moved for offset in self.numbers(tag))
-                value = _integers(self.order, *offsets)
+    def file(self, file: BinaryIO, pieces: list[range] | None = None) -> BinaryIO:
+        """Returns a file with these tags only, in front of pieces of the other file, or all of it.
+
+        The tags say where the pixels are in the pieces.
+        """
+        offsets = {tag: self.numbers(tag) for tag in (STRIPS, TILES) if tag in self.values}
+        # How long the tags are does not depend on where the pixels are.
+        tags = self.values | {tag: _integers(self.order, *offsets[tag]) for tag in offsets}
+        table_bytes = 2 + 12 * len(tags) + 4
+        moved = HEADER_BYTES + table_bytes + sum(map(_bytes_beside_table, tags.values()))
+        for tag, places in offsets.items():
+            tags[tag] = _integers(self.order, *(place + moved for place in places))
+        table, values = struct.pack(f"{self.order}H", len(tags)), b""
+        for tag, value in sorted(tags.items()):
             content = value.content
             if len(content) > 4:
-                position = 8 + table_bytes + len(values)
-                values += content.ljust(_padded(value), b"\0")
+                position = HEADER_BYTES + table_bytes + len(values)
+                values += content.ljust(_bytes_beside_table(value), b"\0")
                 content = struct.pack(f"{self.order}I", position)
             table += struct.pack(f"{self.order}HHI", tag, value.type, value.count)
             table += content.ljust(4, b"\0")
         header = next(start for start, order in ORDERS.items() if order == self.order)
-        header += struct.pack(f"{self.order}I", 8)
+        header += struct.pack(f"{self.order}I", HEADER_BYTES)
         size = file.seek(0, io.SEEK_END)
-        return splice(file, [header, table, bytes(4), values, range(size)])
+        return splice(file, [header, table, bytes(4), values, *(pieces or [range(size)])])
 
 
 def matches(start: bytes) -> bool:
@@ -140,8 +146,8 @@ def ends_early(file: BinaryIO) -> bool:
     )
 
 
-def _padded(value: _Value) -> int:
-    """Returns how many bytes a value takes beside the table."""
+def _bytes_beside_table(value: _Value) -> int:
+    """Returns how many bytes a value takes in addition to those in the table."""
     size = len(value.content)
     return size + size % 2 if size > 4 else 0
 
@@ -154,9 +160,9 @@ def _read(file: BinaryIO) -> _Directory:
     """Reads the tags. Raises EOFError if the file ends before them."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    header = file.read(8)
+    header = file.read(HEADER_BYTES)
     order = ORDERS[header[:4]]
-    if len(header) < 8:
+    if len(header) < HEADER_BYTES:
         raise EOFError
     (start,) = struct.unpack(f"{order}I", header[4:])
     if start + 2 > size:
@@ -309,14 +315,14 @@ def _rows(
     row_bytes = (directory.number(TILE_WIDTH, width) * bits + 7) // 8
     side_by_side = -(-width // directory.number(TILE_WIDTH, width))
     offsets, lengths = (TILES, TILE_BYTES) if is_tiled else (STRIPS, STRIP_BYTES)
-    all_offsets = directory.numbers(offsets)
-    # A file with one strip needs no length.
-    all_lengths = directory.numbers(lengths) or (1 << 31,) * len(all_offsets)
+    pieces = _pieces(file, directory, rows * row_bytes)
     parts = side_by_side * -(-height // rows)  # of a plane
     at_once = max(1, BLOCK_BYTES // (rows * row_bytes * side_by_side))
     for start in range(0, height, at_once * rows):
         first = plane * parts + start // rows * side_by_side
         last = min(first + at_once * side_by_side, (plane + 1) * parts)
+        needed = pieces[first:last]
+        places = [0, *accumulate(map(len, needed))][:-1]
         count = min(at_once * rows, height - start)
         values = {
             WIDTH: _integers(directory.order, row_bytes * side_by_side),
@@ -324,8 +330,8 @@ def _rows(
             BITS: _integers(directory.order, 8),
             PHOTOMETRIC: _integers(directory.order, BLACK_IS_ZERO),
             STRIP_ROWS: _integers(directory.order, rows),
-            offsets: _integers(directory.order, *all_offsets[first:last]),
-            lengths: _integers(directory.order, *all_lengths[first:last]),
+            offsets: _integers(directory.order, *places),
+            lengths: _integers(directory.order, *map(len, needed)),
         }
         if is_tiled:
             values[TILE_WIDTH] = _integers(directory.order, row_bytes)
@@ -334,9 +340,24 @@ def _rows(
             for tag in (COMPRESSION, FILL_ORDER, TILE_HEIGHT)
             if tag in directory.values
         }
-        bytes_of_rows = _Directory(directory.order, values).file(file)
+        bytes_of_rows = _Directory(directory.order, values).file(file, needed)
         with Image.open(bytes_of_rows, formats=["TIFF"]) as picture:
             yield start, numpy.asarray(picture).reshape(count, side_by_side, row_bytes)
+
+
+def _pieces(file: BinaryIO, directory: _Directory, size: int) -> list[range]:
+    """Returns where the strips or tiles are; `size` is how many bytes one has uncompressed."""
+    end = file.seek(0, io.SEEK_END)
+    is_tiled = TILE_WIDTH in directory.values
+    starts = directory.numbers(TILES if is_tiled else STRIPS)
+    lengths = directory.numbers(TILE_BYTES if is_tiled else STRIP_BYTES)
+    if directory.number(COMPRESSION, 1) == 1 or len(lengths) != len(starts):
+        # Some programs write wrong lengths or none, and uncompressed pixels do not need them.
+        lengths = (size if directory.number(COMPRESSION, 1) == 1 else end,) * len(starts)
+    return [
+        range(min(start, end), min(start + length, end))
+        for start, length in zip(starts, lengths, strict=True)
+    ]
 
 
 def _numbers(rows: Array, directory: _Directory, count: int, width: int) -> Array:
