@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from classifier.progress_bar import progress_bar
 from classifier.settings import Settings
 
 STANDARD_INPUT = "-"
+PIPE_SIGNAL = 13  # SIGPIPE; Windows does not have it
 MAX_INPUT_BYTES = 256 << 20  # from the standard input
 INSTALLED = "image-classifier"  # the name of this program after `pip install`
 PROGRAM = INSTALLED if Path(sys.argv[0]).stem == INSTALLED else "python -m classifier"
@@ -43,7 +43,7 @@ def run() -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # for example, head has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 128 + PIPE_SIGNAL
     return code
 
 
