@@ -22,7 +22,7 @@ METADATA = range(0xE0, 0xF0)
 PROFILE_PREFIX = b"ICC_PROFILE\0"
 MAX_PROFILE_BYTES = 4 << 20
 # Bytes that continue the pixels of a truncated file in different ways. Of 1,131 truncated files,
-# 2 looked the same with all of them; only a few pixels in a corner were missing.
+# one looked the same with all of them; only a few pixels in a corner were missing.
 CONTINUATIONS = [bytes([value]) * 64 for value in (0x55, 0xAA, 0x33, 0xCC, 0x92, 0xE7)]
 BLOCK_BYTES = 1 << 16
 
