@@ -36,6 +36,7 @@ BRADFORD = numpy.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
 HEADER_BYTES = 128
+MAX_BYTES = 4 << 20  # of a profile; the largest of printers have less
 MAX_DIFFERENCE = 1  # a profile that changes no colour by more is not applied
 SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 CACHED_PROFILES = 16
@@ -65,9 +66,9 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 def space(profile: bytes | None) -> str | None:
     """Returns the mode of the pictures that a profile is for; None if it is damaged or absurd."""
-    if not profile or int.from_bytes(profile[:4]) > len(profile) or not _has_valid_curves(profile):
+    if not profile or not int.from_bytes(profile[:4]) <= len(profile) <= MAX_BYTES:
         return None
-    return SPACES.get(profile[16:20])
+    return SPACES.get(profile[16:20]) if _has_valid_curves(profile) else None
 
 
 def profile_of_code(primaries: int, transfer: int) -> bytes | None:

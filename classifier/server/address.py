@@ -2,8 +2,6 @@
 
 import errno
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from classifier.errors import SettingError
 from classifier.settings import Settings
@@ -36,17 +34,6 @@ def check(settings: Settings) -> None:
         if expected:
             raise SettingError("GRADIO_SERVER_PORT", port, expected) from None
         raise SettingError("GRADIO_SERVER_NAME", name, "an address of this machine") from None
-
-
-@contextmanager
-def explained(settings: Settings) -> Iterator[None]:
-    """Turns Gradio's error for a start without a free port into a SettingError."""
-    try:
-        yield
-    except OSError as error:
-        if "Cannot find empty port" not in str(error):
-            raise
-        raise SettingError("GRADIO_SERVER_PORT", settings.server_port or "", TAKEN) from error
 
 
 def name_for_gradio(settings: Settings) -> str | None:

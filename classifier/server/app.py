@@ -90,7 +90,7 @@ class App:
         if settings.mcp:
             mcp_tools.install(self.uploads.folder)
         self.open_queue()
-        with hidden_from_gradio(), address.explained(settings):
+        with hidden_from_gradio():
             _, local_address, _ = self.page.launch(
                 server_name=address.name_for_gradio(settings),
                 server_port=settings.server_port,

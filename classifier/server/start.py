@@ -31,5 +31,5 @@ def serve(app: App) -> None:
     """Serves the page until the process is asked to stop; exits with a sentence if it cannot."""
     try:
         app.launch()
-    except ClassifierError as error:
+    except (ClassifierError, OSError) as error:  # OSError: Gradio finds no free port
         sys.exit(str(error))

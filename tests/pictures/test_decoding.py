@@ -2,6 +2,7 @@ import io
 import os
 import struct
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import pytest
 from PIL import Image
 
 from classifier.errors import InputError, PictureError
+from classifier.pictures import colour_profiles
 from classifier.pictures.decoding import decode, detect_format
 from classifier.pictures.formats import FORMATS
 from classifier.pictures.formats.picture_file import MAX_PIXELS
 from tests.support.permissions import as_nobody
 from tests.support.picture_corpus import profiles
-from tests.support.picture_files import bomb, encode, png, save, scene
+from tests.support.picture_files import bomb, encode, png, save, scene, with_segments
 
 DAMAGED = "is not a picture that can be read, or it is damaged; expected one of "
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -405,3 +407,62 @@ def test_no_metadata_are_left(kind: str) -> None:
     content = encode(picture, kind, exif=exif.tobytes(), icc_profile=profiles()["Display P3"])
 
     assert decode(content, "picture").info == {}
+
+
+def test_a_huge_animation_beside_a_picture_is_refused_before_it_is_decoded() -> None:
+    """Pillow would decode the picture to find the first frame after it."""
+    frames = struct.pack(">II", 1, 0)
+    control = struct.pack(">IIIIIHHBB", 0, 8_001, 8_000, 0, 0, 1, 1, 0, 0)
+    content = png(
+        8_001,
+        8_000,
+        b"too few pixels",
+        before=[(b"acTL", frames)],
+        after=[(b"fcTL", control), (b"fdAT", struct.pack(">I", 1) + zlib.compress(b""))],
+    )
+
+    with pytest.raises(PictureError, match="has too many pixels; the limit is 64 million"):
+        decode(content, "bomb.png")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_file_in_very_many_parts_is_refused(kind: str) -> None:
+    """Millions of parts fit into an upload, and each of them takes time."""
+    few, many = (
+        {
+            "PNG": lambda count: png(1, 1, bytes(2), before=[(b"tEXt", b"")] * count),
+            "JPEG": lambda count: with_segments(encode(scene(), "JPEG"), *[(0xFE, b"")] * count),
+        }[kind](count)
+        for count in (1_000, 200_000)
+    )
+
+    decode(few, "picture")
+    with pytest.raises(PictureError, match=DAMAGED):
+        decode(many, "picture")
+
+
+def test_only_a_file_of_few_boxes_is_searched_for_its_end() -> None:
+    box = struct.pack(">I4s", 8, b"free")
+    start = struct.pack(">I4s4s4s", 16, b"ftyp", b"avif", bytes(4))
+    end = struct.pack(">I4s", 100, b"mdat")
+
+    with pytest.raises(PictureError, match="is incomplete"):
+        decode(start + box * 10 + end, "picture")
+    with pytest.raises(PictureError, match=DAMAGED):
+        decode(start + box * 2_000 + end, "picture")
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "JPEG", "PNG", "TIFF"])
+def test_an_endless_profile_is_not_applied(kind: str) -> None:
+    """Profiles are cached, so large ones would fill the memory."""
+    profile = profiles()["red and blue exchanged"]
+    large = profile + bytes(colour_profiles.MAX_BYTES)
+    picture = Image.new("RGB", (32, 32), (0, 0, 255))
+
+    small, endless = (
+        decode(encode(picture, kind, icc_profile=content, **OPTIONS.get(kind, {})), "picture")
+        for content in (profile, large)
+    )
+
+    assert small.getpixel((9, 9)) == pytest.approx((255, 0, 0), abs=3)
+    assert endless.getpixel((9, 9)) == pytest.approx((0, 0, 255), abs=3)

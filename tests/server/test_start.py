@@ -4,11 +4,13 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from classifier.errors import SettingError
-from classifier.server import address
+from classifier.server import address, start
+from classifier.server.app import App
 from classifier.settings import Settings
 from tests.support.server import PROJECT, environment, free_port
 
@@ -57,9 +59,10 @@ def test_gradio_gets_an_ipv6_address_in_brackets(name: str, gradio: str | None) 
     assert address.name_for_gradio(Settings(server_name=name)) == gradio
 
 
-def test_other_errors_of_the_start_are_not_explained_as_a_taken_port() -> None:
-    settings = Settings(server_port=80)
-    with pytest.raises(SettingError, match="expected a port that"), address.explained(settings):
-        raise OSError("Cannot find empty port in range: 80-80.")
-    with pytest.raises(FileNotFoundError), address.explained(Settings(server_port=80)):
-        raise FileNotFoundError
+def test_a_start_without_any_free_port_ends_with_a_sentence() -> None:
+    class Crowded:
+        def launch(self) -> None:
+            raise OSError("Cannot find empty port in range: 7860-7959.")
+
+    with pytest.raises(SystemExit, match="Cannot find empty port in range: 7860-7959"):
+        start.serve(cast(App, Crowded()))

@@ -21,6 +21,7 @@ class _Format(Protocol):
 
 _MODULES: tuple[_Format, ...] = (jpeg, png, gif, bmp, tiff, avif, heic)
 _START_BYTES = 16
+MAX_BOXES = 1000
 # What Pillow, libavif and libheif say of files whose end is missing.
 _END_IS_MISSING = ("file is truncated", "Truncated", "Unexpected end of file")
 
@@ -61,10 +62,12 @@ def ends_early(file: BinaryIO, error: Exception) -> bool:
 def _last_box_ends_early(file: BinaryIO, size: int) -> bool:
     """Whether a file of boxes (ISO/IEC 14496-12) is shorter than its last box."""
     position = 0
-    while position + 8 <= size:
+    for _ in range(MAX_BOXES):
+        if position + 8 > size:
+            return position != size
         file.seek(position)
         length = int.from_bytes(file.read(4))
         if length < 8:  # up to the end of the file, or a long one
             return False
         position += length
-    return position != size
+    return False

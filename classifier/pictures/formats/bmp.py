@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import numpy
 from PIL import Image
 
+from classifier.pictures import colour_profiles
 from classifier.pictures.formats.picture_file import MAX_PIXELS, PictureFile, opened_by_pillow
 
 Array = numpy.ndarray[Any, numpy.dtype[Any]]
@@ -25,7 +26,6 @@ USUAL_MASKS: dict[int, tuple[int, ...]] = {
     32: (0xFF0000, 0x00FF00, 0x0000FF),
 }
 EMBEDDED_PROFILE = b"DEBM"  # in the order of the file
-MAX_PROFILE_BYTES = 4 << 20
 END_OF_LINE, END_OF_PICTURE, MOVE = 0, 1, 2
 
 
@@ -108,7 +108,7 @@ def _profile(header: _Header) -> bytes | None:
     if header.size < V5_BYTES or header.read(56, 4) != EMBEDDED_PROFILE:
         return None
     start, size = struct.unpack("<II", header.read(112, 8))
-    return header.read(start, size) if size <= MAX_PROFILE_BYTES else None
+    return header.read(start, size) if size <= colour_profiles.MAX_BYTES else None
 
 
 def _palette(header: _Header) -> Array:

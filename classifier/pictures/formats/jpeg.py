@@ -20,7 +20,7 @@ START, SCAN, END = 0xD8, 0xDA, b"\xff\xd9"
 COMMENT, JFIF, EXIF, PROFILE, ADOBE = 0xFE, 0xE0, 0xE1, 0xE2, 0xEE
 METADATA = range(0xE0, 0xF0)
 PROFILE_PREFIX = b"ICC_PROFILE\0"
-MAX_PROFILE_BYTES = 4 << 20
+MAX_SEGMENTS = 10_000
 # Bytes that continue the pixels of a truncated file in different ways. Of 1,131 truncated files,
 # one looked the same with all of them; only a few pixels in a corner were missing.
 CONTINUATIONS = [bytes([value]) * 64 for value in (0x55, 0xAA, 0x33, 0xCC, 0x92, 0xE7)]
@@ -85,12 +85,15 @@ def _metadata(file: BinaryIO, segments: list[Segment]) -> tuple[bytes | None, in
 
 
 def _segments(file: BinaryIO, size: int) -> Iterator[Segment]:
-    """Yields the segments up to the first scan, or up to one that cannot be understood."""
+    """Yields the segments up to the first scan, or up to one that cannot be understood.
+
+    Raises ValueError if there are so many that reading them would take long.
+    """
     position = 2
-    while position + 4 <= size:
+    for _ in range(MAX_SEGMENTS):
         file.seek(position)
         head = file.read(4)
-        if head[0] != 0xFF:
+        if len(head) < 4 or head[0] != 0xFF:
             return
         if head[1] == 0xFF:  # a fill byte
             position += 1
@@ -103,6 +106,7 @@ def _segments(file: BinaryIO, size: int) -> Iterator[Segment]:
         if head[1] == SCAN:
             return
         position = stop
+    raise ValueError("too many segments")
 
 
 def _read(file: BinaryIO, segment: Segment) -> bytes:
@@ -116,8 +120,7 @@ def _joined(profiles: dict[int, bytes]) -> bytes | None:
         return None
     if any(part[1] != len(profiles) for part in profiles.values()):
         return None
-    joined = b"".join(profiles[number][2:] for number in sorted(profiles))
-    return joined if len(joined) <= MAX_PROFILE_BYTES else None
+    return b"".join(profiles[number][2:] for number in sorted(profiles))
 
 
 def _is_closed(file: BinaryIO, start: int, size: int) -> bool:

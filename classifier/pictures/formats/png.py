@@ -1,4 +1,4 @@
-"""The parts of a PNG file that determine its pixels and colour_profiles.
+"""The parts of a PNG file that determine its pixels and colours.
 
 Sources: the PNG specification, third edition (W3C, 2025), and how Chromium treats what it leaves
 open. Pillow refuses a file for damage in parts that no pixel depends on, such as long texts.
@@ -32,7 +32,7 @@ FRAME_DATA = (b"IDAT", b"fdAT")
 # These are read completely. No valid one is longer, except for profiles.
 SMALL = {b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"eXIf", b"acTL", b"fcTL"}
 MAX_SMALL_BYTES = 1 << 20
-MAX_PROFILE_BYTES = 4 << 20
+MAX_CHUNKS = 200_000
 MAX_NAME = 80
 FULL_RANGE = [0, 1]  # no matrix, and values from 0 to 255
 
@@ -63,10 +63,10 @@ def open_picture(file: BinaryIO, stack: ExitStack) -> PictureFile:
             content[chunk.kind] = data
     essential = splice(file, _essential_parts(chunks, content))
     picture = stack.enter_context(Image.open(essential, formats=["PNG"]))
-    if picture.info.get("default_image"):  # the first frame comes after it
-        picture.seek(1)
 
     def pixels(min_side: int) -> Image.Image:
+        if picture.info.get("default_image"):  # the first frame comes after it
+            picture.seek(1)
         if picture.mode.startswith("I"):
             return _gray_of_16_bits(picture)
         if picture.mode == "RGB" and "transparency" in picture.info:
@@ -90,16 +90,22 @@ def _essential_parts(chunks: list[Chunk], content: dict[bytes, bytes]) -> Iterat
 
 
 def _chunks(file: BinaryIO) -> Iterator[Chunk]:
-    """Yields the chunks up to the end of the file; the last one can be incomplete."""
+    """Yields the chunks up to the end of the file; the last one can be incomplete.
+
+    Raises ValueError if there are so many that reading them would take long.
+    """
     size = file.seek(0, io.SEEK_END)
     position = len(SIGNATURE)
-    while position + 8 <= size:
+    for _ in range(MAX_CHUNKS):
+        if position + 8 > size:
+            return
         file.seek(position)
         length, kind = struct.unpack(">I4s", file.read(8))
         if kind == b"IEND":
             return
         yield Chunk(kind, range(position + 8, min(position + 8 + length, size)))
         position += 12 + length
+    raise ValueError("too many chunks")
 
 
 def _of_first_frame(chunks: list[Chunk]) -> Iterator[Chunk]:
@@ -121,7 +127,7 @@ def _of_first_frame(chunks: list[Chunk]) -> Iterator[Chunk]:
 
 def _read(file: BinaryIO, chunk: Chunk) -> bytes | None:
     """Returns the content of a chunk that says how to show the pixels; None if it is damaged."""
-    limit = MAX_PROFILE_BYTES if chunk.kind == b"iCCP" else MAX_SMALL_BYTES
+    limit = colour_profiles.MAX_BYTES if chunk.kind == b"iCCP" else MAX_SMALL_BYTES
     if chunk.kind not in SMALL | {b"iCCP"} or len(chunk.content) > limit:
         return None
     file.seek(chunk.content.start)
@@ -167,7 +173,7 @@ def _embedded(content: dict[bytes, bytes]) -> bytes | None:
         return None
     stream = zlib.decompressobj()
     try:
-        profile = stream.decompress(rest[1:], MAX_PROFILE_BYTES)
+        profile = stream.decompress(rest[1:], colour_profiles.MAX_BYTES)
     except zlib.error:
         return None
     return profile if stream.eof else None
