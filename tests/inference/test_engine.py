@@ -21,7 +21,7 @@ PICTURE = torch.rand(3, PIXELS, PIXELS)
 
 
 def create(folder: Path, device: str = "cpu", memory_mb: float = 1000) -> Engine:
-    weights = WeightsCache(folder / "weights", stall_seconds=1)
+    weights = WeightsCache(folder / "weights")
     return Engine(device, weights, folder / "onnx", threads=1, memory_mb=memory_mb)
 
 
