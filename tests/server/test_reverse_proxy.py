@@ -140,7 +140,7 @@ def test_rest_jobs_have_addresses_that_clients_can_use(proxy: Proxy) -> None:
         url = answer.json()["status_url"]
         assert url == answer.headers["Location"]
         assert url.startswith(f"{proxy.address}/classifications/")
-        state = answer.json()
+        state = {"finished": None}
         while not state["finished"]:
             state = http.get(url, params={"wait": 30}).json()
 
