@@ -51,4 +51,4 @@ class Classify:
 
     async def _predict(self, source: PictureSource, name: str) -> PredictionRecord:
         model = self._services.classifier.model(name)
-        return (await self._services.predictor.predict(source, model)).record()
+        return (await self._services.classifier.predict(source, model)).record()

@@ -100,7 +100,7 @@ async def classify_pictures(
     model = services.classifier.model(name)
     found = [(source.name, source.content) for source in _sources(services, files)]
     with await asyncio.to_thread(PictureBatch, found) as batch:
-        await services.predictor.prepare(model)
+        await services.classifier.prepare(model)
         start = time.monotonic()
         task = asyncio.create_task(_fill(rows, batch, services, model, make_thumbnail))
         try:
@@ -151,7 +151,7 @@ async def _row(
 ) -> Row:
     try:
         content = await asyncio.to_thread(item.open)
-        prediction = await services.low_priority.classify(content, item.name, model)
+        prediction = await services.low_priority.classify(PictureSource(content, item.name), model)
         row: Row = {"image": item.name, "predictions": prediction.record()["predictions"]}
         if make_thumbnail:
             row["thumbnail"] = await make_thumbnail(content, item.name)

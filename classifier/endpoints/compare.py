@@ -104,11 +104,9 @@ async def compare_models(
             entry.download_fraction = fraction
 
         try:
-            await services.predictor.prepare(entry.model, report)
+            await services.classifier.prepare(entry.model, report)
             entry.download_fraction = None
-            entry.prediction = await services.low_priority.classify(
-                source.content, source.name, entry.model
-            )
+            entry.prediction = await services.low_priority.classify(source, entry.model)
         except ClassifierError as error:
             entry.error = str(error)
 

@@ -3,23 +3,17 @@
 import asyncio
 import io
 import re
-from collections.abc import Callable
-from concurrent.futures import CancelledError
-from typing import Any, TypedDict, TypeVar
+from typing import Any, TypedDict
 
 from gradio import FileData
 
-from classifier.download import ProgressCallback, no_progress
 from classifier.endpoints.endpoint import INFERENCE, Endpoint, limit
 from classifier.endpoints.error_messages import with_error_messages
 from classifier.endpoints.services import Services
-from classifier.inference.explanation import Explanation, LabelHeatmap, check_label, explain
+from classifier.inference.explanation import Explanation, LabelHeatmap
 from classifier.inference.heatmaps import overlay
-from classifier.pictures.source import PictureSource
 
 DECIMALS = 3
-POLL_SECONDS = 0.1
-Result = TypeVar("Result")
 
 
 class Box(TypedDict):
@@ -77,13 +71,9 @@ class Explain:
             (most support), and a picture with the map on top, deleted within an hour
         """
         source = self._services.picture(image)
-        explanation, files = await explain_picture(
-            self._services,
-            source,
-            model,
-            label,
-            lambda explanation: (explanation, self._overlays(explanation)),
-        )
+        classifier = self._services.classifier
+        explanation = await classifier.explain(source, classifier.model(model), label)
+        files = await asyncio.to_thread(self._overlays, explanation)
         view = explanation.view
         return {
             **explanation.prediction.record(),
@@ -113,42 +103,3 @@ class Explain:
         picture.save(content, "JPEG", quality=90)
         name = re.sub(r"\W+", "-", f"{explanation.prediction.model}-{result.label}")
         return FileData(path=str(self._services.uploads.save(content.getvalue(), f"{name}.jpg")))
-
-
-async def explain_picture(
-    services: Services,
-    source: PictureSource,
-    model: str,
-    label: object,
-    draw: Callable[[Explanation], Result],
-    report: ProgressCallback = no_progress,
-) -> Result:
-    """Explains a prediction and returns what `draw` makes of it, both in one turn.
-
-    If the caller is cancelled, the work stops after the current label.
-    """
-    classifier = services.classifier
-    chosen = classifier.model(model)
-    checked = None if label is None else check_label(label, chosen)
-    await services.predictor.prepare(chosen)
-    fraction, stopped = 0.0, False
-
-    def progress(done: float) -> None:
-        nonlocal fraction
-        fraction = done
-        if stopped:
-            raise CancelledError
-
-    def work() -> Result:
-        return draw(explain(classifier, source.content, source.name, chosen, checked, progress))
-
-    turn = classifier.run(work)
-    waiting = asyncio.wrap_future(turn)
-    try:
-        while not waiting.done():
-            report(fraction)
-            await asyncio.wait([waiting], timeout=POLL_SECONDS)
-        return await waiting
-    finally:
-        stopped = True
-        turn.cancel()

@@ -77,7 +77,7 @@ class OfferEndpoints:
             "gigaflops": _rounded(model.gigaflops, 3),
             "accuracy": _rounded(model.accuracy, 5),
             "judged_on": model.evaluated_on or None,
-            "fetched": self._classifier.engine.is_downloaded(model),
+            "fetched": self._classifier.is_downloaded(model),
             "seconds": _rounded(seconds, 4),
         }
 

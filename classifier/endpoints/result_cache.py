@@ -21,7 +21,7 @@ def cache_results(services: Services, function: Function) -> Function:
     The queue finds cached results through the attribute `cached`, so repeated requests do not
     wait. Where every job is held to demonstrate the queue, nothing is cached.
     """
-    if services.predictor.delay_seconds:
+    if services.classifier.delay_seconds:
         return function
     results: LRUCache[Hashable, Any] = LRUCache(MAX_RESULTS)
     # Computed once: Gradio inspects the signature at every call.

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from classifier.inference.async_classifier import AsyncClassifier
-from classifier.inference.classifier import Classifier
 from classifier.inference.low_priority import LowPriority
 from classifier.pictures.editor import PictureEditor
 from classifier.pictures.gallery import Gallery
@@ -16,15 +15,11 @@ from classifier.pictures.uploads import Uploads
 class Services:
     """The services of one server. At most `concurrency` classifications run at the same time."""
 
-    predictor: AsyncClassifier
+    classifier: AsyncClassifier
     low_priority: LowPriority
     uploads: Uploads
     editor: PictureEditor
     concurrency: int
-
-    @property
-    def classifier(self) -> Classifier:
-        return self.predictor.classifier
 
     @property
     def gallery(self) -> Gallery:

@@ -1,44 +1,82 @@
 """The classifier for callers in an event loop, such as endpoints and jobs."""
 
 import asyncio
-from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 from classifier.download import ProgressCallback, no_progress
+from classifier.inference.backend import Backend
 from classifier.inference.classifier import Classifier
-from classifier.inference.engine import Engine
+from classifier.inference.explanation import Explanation, check_explainable, check_label
+from classifier.inference.in_process import InProcess
 from classifier.inference.prediction import Prediction
+from classifier.inference.timings import Timings
+from classifier.models import catalogue
+from classifier.models.catalogue import Catalogue
 from classifier.models.model import Model
+from classifier.pictures.gallery import Gallery
 from classifier.pictures.source import PictureSource
-from classifier.progress_bar import progress_bar
-
-MAX_DOWNLOADS = 4  # at the same time
-POLL_SECONDS = 0.1
+from classifier.settings import Settings
 
 
 class AsyncClassifier:
-    """Downloads models that are needed, and awaits predictions.
+    """A catalogue of models, a gallery of pictures, and the backend that runs the models.
 
     Every job is held for `delay_seconds` first: a class can then watch the queue fill up.
     """
 
-    def __init__(self, classifier: Classifier, delay_seconds: float = 0.0) -> None:
-        self.classifier = classifier
+    def __init__(
+        self, models: Catalogue, gallery: Gallery, backend: Backend, delay_seconds: float = 0.0
+    ) -> None:
+        self.catalogue = models
+        self.gallery = gallery
+        self.backend = backend
         self.delay_seconds = delay_seconds
-        self._downloads: dict[str, _Download] = {}
-        self._threads = ThreadPoolExecutor(MAX_DOWNLOADS, "downloads")
+        self.timings = Timings()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "AsyncClassifier":
+        """Returns a classifier with the models and the gallery of the settings.
+
+        Raises the errors of `Classifier.from_settings`.
+        """
+        return cls.in_process(
+            Classifier.from_settings(settings), settings.concurrency, settings.delay_seconds
+        )
+
+    @classmethod
+    def in_process(
+        cls, classifier: Classifier, capacity: int, delay_seconds: float = 0.0
+    ) -> "AsyncClassifier":
+        """Returns the same classifier for callers in an event loop."""
+        backend = InProcess(classifier, capacity)
+        return cls(classifier.catalogue, classifier.gallery, backend, delay_seconds)
+
+    def model(self, name: object) -> Model:
+        """Returns a model of the catalogue. Raises UnknownNameError for every other name."""
+        return catalogue.named(self.catalogue, name)
+
+    def ready_first(self) -> list[Model]:
+        """Returns the models of the catalogue, those that need no download first."""
+        return sorted(self.catalogue.values(), key=lambda model: not self.is_downloaded(model))
+
+    def is_downloaded(self, model: Model) -> bool:
+        """Whether the model runs without a download."""
+        return self.backend.is_downloaded(model)
+
+    def preload(self, model: Model) -> None:
+        """Loads a model in the background, so that the first request does not wait for it."""
+        self.backend.preload(model)
 
     def seconds(self, model: str) -> float:
         """Returns how long a prediction takes, as far as it is known."""
-        return self.delay_seconds + (self.classifier.timings.median(model) or 0)
+        return self.delay_seconds + (self.timings.median(model) or 0)
 
-    async def predict(self, source: PictureSource, model: Model) -> Prediction:
-        """Returns the prediction of a model for a picture.
+    async def predict(self, picture: PictureSource, model: Model) -> Prediction:
+        """Returns the prediction of a model for a picture, after a download if needed.
 
-        If the caller is cancelled before the job starts in the thread pool, it never runs.
+        If the caller is cancelled before the work starts, it never runs.
         """
         await self.prepare(model)
-        return await asyncio.wrap_future(self.classifier.submit(source.content, source.name, model))
+        return await self.classify(picture, model)
 
     async def prepare(self, model: Model, report: ProgressCallback = no_progress) -> None:
         """Downloads the weights of a model if needed, and holds the job for its delay."""
@@ -50,31 +88,30 @@ class AsyncClassifier:
 
         The download continues if a caller is cancelled. Raises WeightsError if it fails.
         """
-        engine = self.classifier.engine
-        if engine.is_downloaded(model):
-            return
-        download = self._downloads.get(model.name)
-        if download is None or download.result.done():
-            download = self._downloads[model.name] = _Download()
-            download.result = self._threads.submit(download.run, engine, model)
-        while not download.result.done():
-            report(download.fraction)
-            await asyncio.sleep(POLL_SECONDS)
-        download.result.result()
+        await self.backend.download(model, report)
 
+    async def classify(self, picture: PictureSource, model: Model) -> Prediction:
+        """Returns the prediction of a model that is prepared."""
+        prediction = await self.backend.classify(picture, model)
+        self.timings.add(model.name, prediction.seconds)
+        return prediction
 
-class _Download:
-    """A running download that several callers wait for; `fraction` of it is done, in 0-1."""
+    async def explain(
+        self,
+        picture: PictureSource,
+        model: Model,
+        label: object = None,
+        report: ProgressCallback = no_progress,
+    ) -> Explanation:
+        """Returns the prediction of a model with heatmaps of its labels, or of one `label`.
 
-    def __init__(self) -> None:
-        self.fraction = 0.0
-        self.result: Future[Path]
-
-    def run(self, engine: Engine, model: Model) -> Path:
-        with progress_bar(model.name) as show:
-
-            def report(fraction: float) -> None:
-                self.fraction = fraction
-                show(fraction)
-
-            return engine.download(model, report)
+        If the caller is cancelled, the work stops after the current label. Raises
+        UnknownNameError if the model does not have the label, and InputError if the model
+        cannot be explained.
+        """
+        checked = None if label is None else check_label(label, model)
+        check_explainable(model)
+        await self.prepare(model)
+        explanation = await self.backend.explain(picture, model, checked, report)
+        self.timings.add(model.name, explanation.prediction.seconds)
+        return explanation

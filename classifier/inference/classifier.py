@@ -10,10 +10,9 @@ from typing import TypeVar
 import torch
 from PIL import Image
 
-from classifier.errors import UnknownNameError, WeightsError
+from classifier.errors import WeightsError
 from classifier.inference.engine import Engine
 from classifier.inference.prediction import LabelProbability, Prediction
-from classifier.inference.timings import Timings
 from classifier.machine import processors
 from classifier.models import catalogue
 from classifier.models.catalogue import Catalogue
@@ -47,7 +46,6 @@ class Classifier:
         self.catalogue = models
         self.engine = engine
         self.gallery = gallery
-        self.timings = Timings()
         self._threads = ThreadPoolExecutor(
             concurrency,
             "inference",
@@ -84,14 +82,7 @@ class Classifier:
 
     def model(self, name: object) -> Model:
         """Returns a model of the catalogue. Raises UnknownNameError for every other name."""
-        if not isinstance(name, str) or name not in self.catalogue:
-            raise UnknownNameError("model", name, self.catalogue)
-        return self.catalogue[name]
-
-    def ready_first(self) -> list[Model]:
-        """Returns the models of the catalogue, those that are on this machine first."""
-        models = self.catalogue.values()
-        return sorted(models, key=lambda model: not self.engine.is_downloaded(model))
+        return catalogue.named(self.catalogue, name)
 
     def preload(self, model: Model) -> None:
         """Loads a model in the background, so that the first request does not wait for it.
@@ -136,7 +127,6 @@ class Classifier:
                 run(model.preprocessing.apply(picture)), min(TOP, len(model.labels))
             )
             seconds = time.perf_counter() - start
-        self.timings.add(model.name, seconds)
         return Prediction(
             model=model.name,
             image=name,

@@ -1,11 +1,11 @@
 """Low-priority work: batches, comparisons and measurements leave room for single requests."""
 
 import asyncio
-from pathlib import Path
 
-from classifier.inference.classifier import Classifier
+from classifier.inference.async_classifier import AsyncClassifier
 from classifier.inference.prediction import Prediction
 from classifier.models.model import Model
+from classifier.pictures.source import PictureSource
 
 
 class LowPriority:
@@ -15,12 +15,12 @@ class LowPriority:
     not for the whole batch.
     """
 
-    def __init__(self, classifier: Classifier, slots: int) -> None:
+    def __init__(self, classifier: AsyncClassifier, slots: int) -> None:
         self._classifier = classifier
         self._slots = asyncio.Semaphore(slots)  # first come, first served
         self.slots = slots
 
-    async def classify(self, content: Path | bytes, name: str, model: Model) -> Prediction:
-        """Runs `Classifier.classify` when a slot is free. Cancelled early, it never runs."""
+    async def classify(self, picture: PictureSource, model: Model) -> Prediction:
+        """Classifies a picture when a slot is free. Cancelled early, it never runs."""
         async with self._slots:
-            return await asyncio.wrap_future(self._classifier.submit(content, name, model))
+            return await self._classifier.classify(picture, model)

@@ -68,10 +68,10 @@ class PendingJobs:
         """Adds a job after the others that wait for the same model, or for room."""
         id, name = active.job.id, active.job.model
         self.reserve(id)
-        model = self._classifier.classifier.catalogue.get(name)
+        model = self._classifier.catalogue.get(name)
         if name in self._downloading:
             self._downloading[name][id] = active
-        elif model is None or self._classifier.classifier.engine.is_downloaded(model):
+        elif model is None or self._classifier.is_downloaded(model):
             self._waiting[id] = active
         else:
             self._downloading[name] = {id: active}
@@ -109,7 +109,7 @@ class PendingJobs:
         report(0.0)
         reason = None
         try:
-            await self._classifier.download(self._classifier.classifier.model(name), report)
+            await self._classifier.download(self._classifier.model(name), report)
         except ClassifierError as error:
             reason = str(error)
         except Exception:

@@ -108,9 +108,9 @@ class JobService:
         """
         if self._stopping:
             raise BusyError(STOPPING, self.seconds_to_wait())
-        chosen = self.classifier.classifier.model(model)
+        chosen = self.classifier.model(model)
         if picture is None:
-            path = self.classifier.classifier.gallery.path(image)
+            path = self.classifier.gallery.path(image)
             cache_key: Hashable = (file_version(path), chosen.name)
             request, size = f"{chosen.name}/{path.name}", 0
         else:
@@ -302,9 +302,9 @@ class JobService:
             self._tasks.spawn(self._end_with_retries(active, "finished", prediction))
 
     async def _predict(self, job: Job) -> Prediction:
-        gallery = self.classifier.classifier.gallery
+        gallery = self.classifier.gallery
         path = self._files.path(job.id) if job.upload_bytes else gallery.path(job.image)
-        model = self.classifier.classifier.model(job.model)
+        model = self.classifier.model(job.model)
         return await self.classifier.predict(PictureSource(path, job.image), model)
 
     def _fail(self, active: ActiveJob, reason: str) -> None:

@@ -36,6 +36,13 @@ def load(names: Iterable[str]) -> Catalogue:
     return MappingProxyType(models)
 
 
+def named(models: Catalogue, name: object) -> Model:
+    """Returns a model of a catalogue. Raises UnknownNameError for every other name."""
+    if not isinstance(name, str) or name not in models:
+        raise UnknownNameError("model", name, models)
+    return models[name]
+
+
 def find(name: str) -> Model:
     """Returns the model of a name, on offer or not.
 

@@ -19,7 +19,6 @@ from classifier.gradio_internals.queue import replace_queue
 from classifier.gradio_internals.sessions import replace_sessions
 from classifier.gradio_internals.start_check import NO_START_CHECK
 from classifier.inference.async_classifier import AsyncClassifier
-from classifier.inference.classifier import Classifier
 from classifier.inference.low_priority import LowPriority
 from classifier.jobs.service import JobService
 from classifier.page import layout
@@ -54,17 +53,16 @@ class App:
         # Gradio writes its own files there, too.
         os.environ["GRADIO_TEMP_DIR"] = str(self.uploads.folder)
         analytics.disable_statistics()
-        classifier = Classifier.from_settings(settings)
-        predictor = AsyncClassifier(classifier, settings.delay_seconds)
+        classifier = AsyncClassifier.from_settings(settings)
         self.services = Services(
-            predictor,
+            classifier,
             LowPriority(classifier, settings.concurrency),
             self.uploads,
             PictureEditor(),
             settings.concurrency,
         )
         self.jobs = JobService(
-            predictor, settings.cache / "tickets", settings.result_hours, settings.concurrency
+            classifier, settings.cache / "tickets", settings.result_hours, settings.concurrency
         )
         self.page = layout.build(self.services, self.jobs)
 

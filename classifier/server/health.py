@@ -10,8 +10,9 @@ from PIL import Image
 
 from classifier.errors import ClassifierError
 from classifier.gradio_internals.queue import Queue
-from classifier.inference.classifier import Classifier
+from classifier.inference.async_classifier import AsyncClassifier
 from classifier.jobs.service import JobService
+from classifier.pictures.source import PictureSource
 
 VALID_SECONDS = 30.0  # how long a successful test classification counts
 TIMEOUT_SECONDS = 10.0
@@ -42,7 +43,7 @@ class Readiness:
     def __init__(self, queue: Queue, jobs: JobService) -> None:
         self._queue = queue
         self._jobs = jobs
-        self._canary = Canary(jobs.classifier.classifier)
+        self._canary = Canary(jobs.classifier)
 
     async def check(self) -> dict[str, str]:
         """Returns the state of each part: "ok", or what is wrong."""
@@ -61,7 +62,7 @@ class Readiness:
 class Canary:
     """Classifies a small test picture from time to time."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: AsyncClassifier) -> None:
         self._classifier = classifier
         self._last_success = -VALID_SECONDS
         self._task: asyncio.Task[None] | None = None
@@ -85,8 +86,7 @@ class Canary:
 
     async def _classify(self) -> None:
         models = self._classifier.catalogue.values()
-        downloaded = [model for model in models if self._classifier.engine.is_downloaded(model)]
+        downloaded = [model for model in models if self._classifier.is_downloaded(model)]
         if downloaded:  # a health check must not start a download
-            result = self._classifier.submit(self._picture, "canary", downloaded[0])
-            await asyncio.wrap_future(result)
+            await self._classifier.classify(PictureSource(self._picture, "canary"), downloaded[0])
         self._last_success = time.monotonic()

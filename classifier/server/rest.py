@@ -130,7 +130,7 @@ def problem(error: ClassifierError) -> JSONResponse:
 def router(jobs: JobService) -> APIRouter:
     """Returns the REST routes."""
     routes = APIRouter(route_class=RouteWithErrorMessages, tags=["classifications"])
-    classifier = jobs.classifier.classifier
+    classifier = jobs.classifier
     reader = SubmissionReader()
 
     @routes.get("/info", response_model=Offer)

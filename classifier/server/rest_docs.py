@@ -65,7 +65,7 @@ class Example:
 
     def __init__(self, jobs: JobService) -> None:
         self._jobs = jobs
-        self._classifier = jobs.classifier.classifier
+        self._classifier = jobs.classifier
         self._id = ""
 
     async def add_to(self, schema: dict[str, Any]) -> None:
@@ -88,7 +88,7 @@ class Example:
 
     async def _example_job(self, models: list[str], images: list[str]) -> str:
         """Returns the ID of a job that exists; empty if none can be submitted."""
-        downloaded = self._classifier.engine.is_downloaded
+        downloaded = self._classifier.is_downloaded
         catalogue = self._classifier.catalogue
         chosen = next((name for name in models if downloaded(catalogue[name])), None)
         try:

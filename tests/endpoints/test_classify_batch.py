@@ -59,8 +59,9 @@ def classifier(tmp_path: Path) -> Counting:
 @pytest.fixture
 def many(classifier: Counting, tmp_path: Path) -> ClassifyBatch:
     uploads = Uploads(tmp_path / "uploads", 3600)
-    low_priority = LowPriority(classifier, 2)
-    services = Services(AsyncClassifier(classifier), low_priority, uploads, PictureEditor(), 2)
+    asynchronous = AsyncClassifier.in_process(classifier, 2)
+    low_priority = LowPriority(asynchronous, 2)
+    services = Services(asynchronous, low_priority, uploads, PictureEditor(), 2)
     return ClassifyBatch(services)
 
 

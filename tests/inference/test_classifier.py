@@ -194,7 +194,6 @@ def test_a_classifier_is_created_from_settings(folder: Path, tmp_path: Path) -> 
     classifier = Classifier.from_settings(settings)
 
     assert list(classifier.catalogue) == ["resnet18", "tiny"]
-    assert [model.name for model in classifier.ready_first()] == ["tiny", "resnet18"]
     assert classifier.gallery.names() == ["scene.png"]
     assert not classifier.engine.is_downloaded(classifier.model("resnet18"))
     assert not (tmp_path / "cache").exists()

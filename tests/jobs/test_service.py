@@ -49,7 +49,7 @@ def test_jobs_that_waited_for_a_download_keep_their_order(tmp_path: Path) -> Non
             service.classifier.download = lambda *values: download(0)
             jobs = [(await service.submit("alexnet", PICTURE.name)).job.id for _ in range(3)]
             # The model is downloaded, but the jobs that wait for it have not noticed yet.
-            service.classifier.classifier.engine.is_downloaded = lambda model: True
+            service.classifier.backend.is_downloaded = lambda model: True
             jobs.append((await service.submit("alexnet", PICTURE.name)).job.id)
             download.released.set()
             async with asyncio.timeout(TIMEOUT_SECONDS):

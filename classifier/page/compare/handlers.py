@@ -51,4 +51,4 @@ class CompareHandlers:
         return [model.name for model in models if self._is_downloaded(model)]
 
     def _is_downloaded(self, model: Model) -> bool:
-        return self._services.classifier.engine.is_downloaded(model)
+        return self._services.classifier.is_downloaded(model)

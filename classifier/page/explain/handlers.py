@@ -1,9 +1,10 @@
 """What the tab Explain asks the server."""
 
+import asyncio
+
 import gradio
 
 from classifier.endpoints.error_messages import with_error_messages
-from classifier.endpoints.explain import explain_picture
 from classifier.endpoints.services import Services
 from classifier.inference.explanation import Explanation
 from classifier.inference.heatmaps import colour_layer
@@ -32,11 +33,10 @@ class ExplainHandlers:
             layers = [data_url(colour_layer(result.heatmap)) for result in explanation.heatmaps]
             return markup.explanation(explanation, data_url(explanation.picture), layers)
 
-        return await explain_picture(
-            self._services,
+        classifier = self._services.classifier
+        explanation = await classifier.explain(
             source,
-            model,
-            None,
-            draw,
-            lambda fraction: progress(fraction, desc=f"Explaining {model}"),
+            classifier.model(model),
+            report=lambda fraction: progress(fraction, desc=f"Explaining {model}"),
         )
+        return await asyncio.to_thread(draw, explanation)

@@ -45,10 +45,10 @@ class InputHandlers:
 
     def facts(self) -> dict[str, str]:
         """Returns the line of facts about each model."""
-        engine = self._services.classifier.engine
+        classifier = self._services.classifier
         return {
-            model.name: markup.facts(model, engine.is_downloaded(model))
-            for model in self._services.classifier.catalogue.values()
+            model.name: markup.facts(model, classifier.is_downloaded(model))
+            for model in classifier.catalogue.values()
         }
 
     @with_error_messages
@@ -67,7 +67,7 @@ class InputHandlers:
         """Downloads the weights of a model if needed, and then updates the facts."""
         model = self._services.classifier.model(name)
         text = f"Downloading {model.name}, {model.megabytes:.0f} MB"
-        await self._services.predictor.download(
+        await self._services.classifier.download(
             model, lambda fraction: progress(fraction, desc=text)
         )
         return gradio.update(facts=self.facts())

@@ -11,6 +11,7 @@ from classifier.endpoints.services import Services
 from classifier.errors import PictureError
 from classifier.page.inputs.handlers import PROGRESS, InputHandlers
 from classifier.page.models import markup
+from classifier.pictures.source import PictureSource
 
 RUNS = 7  # of each model; the first one is slower than the others
 
@@ -27,7 +28,7 @@ class ModelsHandlers:
             [
                 (
                     model,
-                    classifier.engine.is_downloaded(model),
+                    classifier.is_downloaded(model),
                     classifier.timings.median(model.name),
                 )
                 for model in classifier.catalogue.values()
@@ -52,7 +53,9 @@ class ModelsHandlers:
         names = gallery.names()
         if not names:
             raise PictureError(gallery.empty_message())
-        for model in filter(classifier.engine.is_downloaded, classifier.catalogue.values()):
+        for model in filter(classifier.is_downloaded, classifier.catalogue.values()):
             for name in islice(cycle(names), RUNS):
-                await self._services.low_priority.classify(gallery.path(name), name, model)
+                await self._services.low_priority.classify(
+                    PictureSource(gallery.path(name), name), model
+                )
                 yield gradio.update(table=self.table())
