@@ -10,6 +10,10 @@ MAX_COMPARED = 200  # characters of a wrong name; comparing longer ones takes to
 class ClassifierError(Exception):
     """Base class of all errors that this package raises on purpose."""
 
+    def __reduce__(self) -> Any:
+        """Pickles the error with its message; Python would call `__init__` with it."""
+        return _restore, (type(self), self.args, self.__dict__)
+
 
 class SettingError(ClassifierError):
     """Raised if the value of a setting cannot be used."""
@@ -46,6 +50,10 @@ class WeightsError(ClassifierError):
     """Raised if the weights of a model cannot be downloaded or do not fit the model."""
 
 
+class ClusterError(ClassifierError):
+    """Raised if the machines that classify fail or cannot be reached."""
+
+
 class BusyError(ClassifierError):
     """Raised if the server cannot accept a job now; `seconds` is when to try again."""
 
@@ -60,6 +68,14 @@ class JobStoreError(ClassifierError):
 
 class JobStoreLockedError(JobStoreError):
     """Raised if another server uses the job store."""
+
+
+def _restore(
+    kind: type[ClassifierError], values: tuple[object, ...], state: dict[str, Any]
+) -> ClassifierError:
+    error = kind.__new__(kind, *values)
+    error.__dict__.update(state)
+    return error
 
 
 def show(value: Any, max_length: int = 80) -> str:

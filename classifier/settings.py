@@ -62,7 +62,8 @@ class Settings:
     `concurrency` jobs run at the same time and `queue_size` more can wait. Each job is held
     for `delay_seconds` first. The loaded models take at most `memory_mb` (2²⁰ bytes) of the
     device's memory. Job results expire after `result_hours`. An upload can have `upload_mb`
-    and is deleted within `upload_seconds`. `server_name` is the address to serve at, without
+    and is deleted within `upload_seconds`. Models run on the Ray cluster with the address
+    `cluster`; "" is this process. `server_name` is the address to serve at, without
     brackets; "" is this machine only. Without a `server_port`, a free one from 7860 up is used.
     """
 
@@ -78,6 +79,7 @@ class Settings:
     upload_mb: int = 256
     upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
+    cluster: str = ""
     server_name: str = ""
     server_port: int | None = None
 
@@ -125,6 +127,7 @@ class Settings:
                 "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
             ),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
+            cluster=read("CLUSTER", str, cls.cluster, "a Ray address, auto or local"),
             server_name=environment.get("GRADIO_SERVER_NAME", "").strip().strip("[]"),
             server_port=read(
                 "GRADIO_SERVER_PORT", _port, None, "a port from 1 to 65535", prefix=""

@@ -12,6 +12,12 @@ from classifier.pictures.source import PictureSource
 class Backend(Protocol):
     """Runs models on this machine, or on others. The methods run in one event loop."""
 
+    async def open(self) -> None:
+        """Starts what the backend needs. It may be ready only later."""
+
+    async def close(self) -> None:
+        """Stops what `open` has started."""
+
     @property
     def capacity(self) -> int:
         """How many classifications can run at the same time now; 0 if none can."""

@@ -87,6 +87,11 @@ class Engine:
             used = sum(loaded.megabytes for loaded in self._loaded.values())
             return model.name in self._loaded or used + self._megabytes(model) <= self._memory_mb
 
+    def evict(self, model: Model) -> None:
+        """Removes a model from memory, as soon as nobody uses it."""
+        with self._lock:
+            self._loaded.pop(model.name, None)
+
     @contextmanager
     def loaded(self, model: Model) -> Iterator[Run]:
         """Keeps the model in memory while the context is open, and loads it first if needed.

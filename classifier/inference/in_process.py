@@ -25,6 +25,12 @@ class InProcess:
         self._downloads: dict[str, _Download] = {}
         self._threads = ThreadPoolExecutor(MAX_DOWNLOADS, "downloads")
 
+    async def open(self) -> None:
+        """Does nothing: models are loaded when they are needed."""
+
+    async def close(self) -> None:
+        """Does nothing."""
+
     def problem(self) -> str | None:
         """Returns None: this process can always run something."""
         return None

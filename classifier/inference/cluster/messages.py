@@ -1,0 +1,105 @@
+"""The messages between the server and the link."""
+
+import asyncio
+import pickle
+import struct
+from dataclasses import dataclass
+from typing import Literal
+
+from classifier.errors import ClassifierError
+from classifier.inference.explanation import Explanation
+from classifier.inference.prediction import Prediction
+from classifier.settings import Settings
+
+SIZE = struct.Struct("!Q")
+
+Work = Literal["classify", "explain", "download", "preload"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """The first message to the link: the cluster to connect to, and what replicas need."""
+
+    settings: Settings
+    model_names: tuple[str, ...]
+    model_megabytes: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Work for a replica. `tries` counts how often it was lost with a replica before.
+
+    `picture` is the content of a file that responses call `name`; both are empty for work
+    without a picture. `label` is the only one to explain.
+    """
+
+    id: int
+    work: Work
+    model: str
+    picture: bytes = b""
+    name: str = ""
+    label: str | None = None
+    tries: int = 0
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """Nobody waits for this request any more."""
+
+    id: int
+
+
+Result = Prediction | Explanation | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The result of a request, or its error."""
+
+    id: int
+    result: Result | ClassifierError
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The replica of a request has died, or has failed in a way that is not the request's."""
+
+    id: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How much of a download or of an explanation is done, in 0-1."""
+
+    id: int
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the cluster can do now; `problem` is a sentence if it can do nothing."""
+
+    problem: str | None
+    capacity: int = 0
+    downloaded: frozenset[str] = frozenset()
+
+
+ToLink = Start | Request | Cancel
+FromLink = Done | Lost | Progress | Status
+
+
+def encode(message: ToLink | FromLink) -> bytes:
+    """Returns a message as bytes, with their number in front."""
+    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return SIZE.pack(len(content)) + content
+
+
+async def read(stream: asyncio.StreamReader) -> ToLink | FromLink:
+    """Reads the next message. Raises asyncio.IncompleteReadError at the end of the stream.
+
+    Both ends are processes of the same server, so unpickling is safe.
+    """
+    (size,) = SIZE.unpack(await stream.readexactly(SIZE.size))
+    message: ToLink | FromLink = pickle.loads(await stream.readexactly(size))
+    return message
