@@ -59,7 +59,8 @@ def temporary_cache() -> Path:
 class Settings:
     """The settings of a server.
 
-    `concurrency` jobs run at the same time and `queue_size` more can wait. Each job is held
+    `concurrency` jobs run at the same time, or with 0 as many as the cluster can take, and
+    `queue_size` more can wait. Each job is held
     for `delay_seconds` first. The loaded models take at most `memory_mb` (2²⁰ bytes) of the
     device's memory. Job results expire after `result_hours`. An upload can have `upload_mb`
     and is deleted within `upload_seconds`. Models run on the Ray cluster with the address
@@ -111,6 +112,9 @@ class Settings:
         device = read("DEVICE", _device, cls.device, "one of " + ", ".join(DEVICES))
         cuda = uses_cuda(device)
         concurrency = max(processors(), CUDA_CONCURRENCY) if cuda else processors()
+        cluster = read("CLUSTER", str, cls.cluster, "a Ray address, auto or local")
+        if cluster:
+            concurrency = 0
         memory = torch.cuda.mem_get_info()[1] // 2 >> 20 if cuda else memory_mb() // 4
         return cls(
             images=read("IMAGES", _folder, cls.images, "a folder of pictures"),
@@ -127,7 +131,7 @@ class Settings:
                 "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
             ),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
-            cluster=read("CLUSTER", str, cls.cluster, "a Ray address, auto or local"),
+            cluster=cluster,
             server_name=environment.get("GRADIO_SERVER_NAME", "").strip().strip("[]"),
             server_port=read(
                 "GRADIO_SERVER_PORT", _port, None, "a port from 1 to 65535", prefix=""

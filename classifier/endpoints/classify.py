@@ -13,7 +13,7 @@ from classifier.pictures.source import PictureSource
 def endpoints(services: Services) -> list[Endpoint]:
     """Returns the endpoints of this module."""
     classify = Classify(services)
-    queueing = limit(INFERENCE, services.concurrency)
+    queueing = limit(INFERENCE, services.classifier.capacity)
     return [
         Endpoint("classify", cache_results(services, classify.classify), queueing),
         Endpoint("classify_upload", classify.classify_upload, queueing),

@@ -48,7 +48,8 @@ class ExplanationRecord(TypedDict):
 def endpoints(services: Services) -> list[Endpoint]:
     """Returns the endpoints of this module."""
     explanations = Explain(services)
-    return [Endpoint("explain", explanations.explain, limit(INFERENCE, services.concurrency))]
+    queueing = limit(INFERENCE, services.classifier.capacity)
+    return [Endpoint("explain", explanations.explain, queueing)]
 
 
 class Explain:

@@ -13,13 +13,12 @@ from classifier.pictures.uploads import Uploads
 
 @dataclass(frozen=True)
 class Services:
-    """The services of one server. At most `concurrency` classifications run at the same time."""
+    """The services of one server."""
 
     classifier: AsyncClassifier
     low_priority: LowPriority
     uploads: Uploads
     editor: PictureEditor
-    concurrency: int
 
     @property
     def gallery(self) -> Gallery:

@@ -5,6 +5,7 @@ import asyncio
 from classifier.download import ProgressCallback, no_progress
 from classifier.inference.backend import Backend
 from classifier.inference.classifier import Classifier
+from classifier.inference.cluster.backend import Cluster
 from classifier.inference.explanation import Explanation, check_explainable, check_label
 from classifier.inference.in_process import InProcess
 from classifier.inference.prediction import Prediction
@@ -34,10 +35,14 @@ class AsyncClassifier:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "AsyncClassifier":
-        """Returns a classifier with the models and the gallery of the settings.
+        """Returns a classifier with the models, the gallery and the backend of the settings.
 
         Raises the errors of `Classifier.from_settings`.
         """
+        if settings.cluster:
+            models = catalogue.load(settings.models)
+            gallery = Gallery(settings.images)
+            return cls(models, gallery, Cluster(settings, models), settings.delay_seconds)
         return cls.in_process(
             Classifier.from_settings(settings), settings.concurrency, settings.delay_seconds
         )
@@ -49,6 +54,11 @@ class AsyncClassifier:
         """Returns the same classifier for callers in an event loop."""
         backend = InProcess(classifier, capacity)
         return cls(classifier.catalogue, classifier.gallery, backend, delay_seconds)
+
+    @property
+    def capacity(self) -> int:
+        """How many classifications can run at the same time, at least one."""
+        return max(1, self.backend.capacity)
 
     def model(self, name: object) -> Model:
         """Returns a model of the catalogue. Raises UnknownNameError for every other name."""

@@ -63,7 +63,8 @@ class JobState:
     """A snapshot of a job.
 
     `position` is the number of jobs before it in the queue, and `eta_seconds` the estimated
-    time until its result. Both are None if they are unknown.
+    time until its result. Both are None if they are unknown. `problem` is a sentence if no
+    job can run now.
     """
 
     job: Job
@@ -71,3 +72,4 @@ class JobState:
     eta_seconds: float | None = None
     download_fraction: float | None = None
     is_stored: bool = True
+    problem: str | None = None

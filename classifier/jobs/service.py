@@ -41,12 +41,8 @@ class JobService:
     downloaded and the queue has room, and then in the queue.
     """
 
-    def __init__(
-        self, classifier: AsyncClassifier, folder: Path, result_hours: float, concurrency: int
-    ) -> None:
-        """`concurrency` is how many jobs run at the same time."""
+    def __init__(self, classifier: AsyncClassifier, folder: Path, result_hours: float) -> None:
         self.classifier = classifier
-        self._concurrency = concurrency
         self._store = JobStore(folder, result_hours * 3600)
         self._files = JobFiles(folder / "pictures")
         self._queue: JobQueue
@@ -198,12 +194,19 @@ class JobService:
             position = self._pending.position(id)
         if position is not None and seconds is None:
             seconds = self._estimate(active.job, position)
-        return JobState(active.job, position, seconds, active.download_fraction, active.is_stored)
+        return JobState(
+            active.job,
+            position,
+            seconds,
+            active.download_fraction,
+            active.is_stored,
+            self.classifier.backend.problem(),
+        )
 
     def _estimate(self, job: Job, position: int) -> float | None:
         """Estimates the seconds to the end of a job, before the queue has seen any job end."""
         each = self.classifier.seconds(job.model)
-        return each * ((position + 1) / self._concurrency + 1) if each else None
+        return each * ((position + 1) / self.classifier.capacity + 1) if each else None
 
     async def wait(self, id: str, seconds: float) -> None:
         """Waits until the status of a job changes, at most `seconds`; ended jobs return now."""

@@ -59,6 +59,6 @@ def build(services: Services, jobs: JobService) -> Blocks:
             jobs.run,
             api_name=RUN_JOB,
             api_visibility="private",
-            **limit(INFERENCE, services.concurrency),
+            **limit(INFERENCE, services.classifier.capacity),
         )
     return page

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from classifier.endpoints.endpoint import INFERENCE
 from classifier.endpoints.services import Services
 from classifier.gradio_internals import analytics, mcp_tools, upload_parser, upload_progress
 from classifier.gradio_internals.cancel_route import cancel_route
@@ -34,6 +35,8 @@ from classifier.settings import Settings
 # The limit of all queued events together that run no model; most of them only wait. A number
 # other than Gradio's default of 40 also keeps them out of the threads that serve files.
 MAX_EVENTS = 600
+MAX_CONCURRENCY = 2048  # with a cluster of any size
+CONCURRENCY_SECONDS = 1.0  # until the queue knows how many jobs a cluster can take now
 # How often clients learn their position in the queue. By default, Gradio tells all of them
 # whenever a job ends, which costs the square of their number.
 STATUS_SECONDS = 1.0
@@ -56,14 +59,11 @@ class App:
         classifier = AsyncClassifier.from_settings(settings)
         self.services = Services(
             classifier,
-            LowPriority(classifier, settings.concurrency),
+            LowPriority(classifier),
             self.uploads,
             PictureEditor(),
-            settings.concurrency,
         )
-        self.jobs = JobService(
-            classifier, settings.cache / "tickets", settings.result_hours, settings.concurrency
-        )
+        self.jobs = JobService(classifier, settings.cache / "tickets", settings.result_hours)
         self.page = layout.build(self.services, self.jobs)
 
     def open_queue(self) -> None:
@@ -95,7 +95,7 @@ class App:
                 theme=layout.THEME,
                 css_paths=layout.CSS,
                 head=layout.HEAD,
-                max_threads=MAX_EVENTS + settings.concurrency,
+                max_threads=MAX_EVENTS + (settings.concurrency or MAX_CONCURRENCY),
                 footer_links=["api", "settings"],
                 prevent_thread_lock=True,
                 app_kwargs={
@@ -136,11 +136,24 @@ class App:
 
     @asynccontextmanager
     async def _lifespan(self, app: object) -> AsyncIterator[None]:
-        """Accepts jobs and deletes expired uploads while the page is served."""
-        cleaning = asyncio.create_task(self._keep_cleaning())
+        """Runs models, accepts jobs and deletes expired uploads while the page is served."""
+        backend = self.services.classifier.backend
+        await backend.open()
+        tasks = [
+            asyncio.create_task(self._keep_cleaning()),
+            asyncio.create_task(self._keep_concurrency()),
+        ]
         async with self.jobs.lifespan(app):
             yield
-        cleaning.cancel()
+        for task in tasks:
+            task.cancel()
+        await backend.close()
+
+    async def _keep_concurrency(self) -> None:
+        while True:
+            capacity = min(self.services.classifier.capacity, MAX_CONCURRENCY)
+            self.queue.set_concurrency(INFERENCE, capacity)
+            await asyncio.sleep(CONCURRENCY_SECONDS)
 
     async def _keep_cleaning(self) -> None:
         while True:

@@ -72,6 +72,8 @@ class Canary:
 
     async def check(self) -> str:
         """Classifies the picture, unless that succeeded recently."""
+        if problem := self._classifier.backend.problem():
+            return problem
         if time.monotonic() - self._last_success < VALID_SECONDS:
             return OK
         if self._task is None or self._task.done():

@@ -60,8 +60,8 @@ def classifier(tmp_path: Path) -> Counting:
 def many(classifier: Counting, tmp_path: Path) -> ClassifyBatch:
     uploads = Uploads(tmp_path / "uploads", 3600)
     asynchronous = AsyncClassifier.in_process(classifier, 2)
-    low_priority = LowPriority(asynchronous, 2)
-    services = Services(asynchronous, low_priority, uploads, PictureEditor(), 2)
+    low_priority = LowPriority(asynchronous)
+    services = Services(asynchronous, low_priority, uploads, PictureEditor())
     return ClassifyBatch(services)
 
 

@@ -18,6 +18,7 @@ from classifier.inference.cluster.messages import (
     Request,
     Start,
     Status,
+    ToLink,
     encode,
     read,
 )
@@ -25,6 +26,69 @@ from classifier.inference.cluster.messages import (
 log = logging.getLogger(__name__)
 STATUS_SECONDS = 1.0
 TOKEN = Path("~/.ray/auth_token")
+
+
+class Link:
+    """Connects to the cluster, and answers the requests of a server until that ends."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._messages: asyncio.Queue[ToLink | FromLink] = asyncio.Queue()
+
+    async def run(self) -> None:
+        """Returns when the server has ended. Raises the errors of Ray."""
+        tasks = [asyncio.ensure_future(self._receive()), asyncio.ensure_future(self._work())]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+    async def _receive(self) -> None:
+        """Receives messages, also while Ray starts, so that the end of the server is noticed."""
+        try:
+            while True:
+                self._messages.put_nowait(await read(self._reader))
+        except asyncio.IncompleteReadError:
+            return
+
+    async def _work(self) -> None:
+        start = await self._messages.get()
+        assert isinstance(start, Start)
+        # Imported here, because Ray reads the environment that `run` prepares.
+        from classifier.inference.cluster import serve_app
+        from classifier.inference.cluster.dispatcher import Dispatcher
+
+        loop = asyncio.get_running_loop()
+        thread = ThreadPoolExecutor(1, "ray")  # Ray's calls can block for long
+        await loop.run_in_executor(thread, serve_app.connect, start.settings.cluster)
+        replicas = await loop.run_in_executor(thread, serve_app.deploy, start)
+        dispatcher = Dispatcher(replicas, self._send)
+        downloaded = frozenset(await replicas.downloaded(start.model_names))
+
+        async def keep_telling() -> None:
+            while True:
+                try:
+                    count = await loop.run_in_executor(thread, serve_app.running_replicas)
+                except Exception as error:
+                    log.warning("The state of the cluster is not known: %s", error)
+                else:
+                    dispatcher.set_replicas(count)
+                    self._send(Status(None, dispatcher.capacity, downloaded))
+                await asyncio.sleep(STATUS_SECONDS)
+
+        telling = asyncio.ensure_future(keep_telling())
+        try:
+            while True:
+                message = await self._messages.get()
+                if isinstance(message, Request):
+                    dispatcher.add(message)
+                elif isinstance(message, Cancel):
+                    dispatcher.cancel(message.id)
+        finally:
+            telling.cancel()
+
+    def _send(self, message: FromLink) -> None:
+        self._writer.write(encode(message))
 
 
 def prepare_environment() -> None:
@@ -36,66 +100,26 @@ def prepare_environment() -> None:
 
 
 async def main() -> None:
-    """Connects to the cluster, and answers the requests of the server until that ends."""
+    """Runs the link over the socket that is the standard input of this process."""
     connection = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    reader, writer = await asyncio.open_connection(sock=connection)
-
-    def send(message: FromLink) -> None:
-        writer.write(encode(message))
-
-    start = await read(reader)
-    assert isinstance(start, Start)
-    from classifier.inference.cluster import serve_app
-    from classifier.inference.cluster.dispatcher import Dispatcher
-
-    # A thread of its own, which stays the same: Ray's calls can block for long.
-    thread = ThreadPoolExecutor(1, "ray")
-    loop = asyncio.get_running_loop()
-    await loop.run_in_executor(thread, serve_app.connect, start.settings.cluster)
-    replicas = await loop.run_in_executor(thread, serve_app.deploy, start)
-    dispatcher = Dispatcher(replicas, send)
-    downloaded = frozenset(await replicas.downloaded(start.model_names))
-
-    async def keep_telling() -> None:
-        while True:
-            try:
-                count = await loop.run_in_executor(thread, serve_app.running_replicas)
-            except Exception as error:
-                log.warning("the state of the cluster is not known: %s", error)
-            else:
-                dispatcher.set_replicas(count)
-                send(Status(None, dispatcher.capacity, downloaded))
-            await asyncio.sleep(STATUS_SECONDS)
-
-    telling = asyncio.ensure_future(keep_telling())
-    try:
-        while True:
-            message = await read(reader)
-            if isinstance(message, Request):
-                dispatcher.add(message)
-            elif isinstance(message, Cancel):
-                dispatcher.cancel(message.id)
-    except asyncio.IncompleteReadError:  # the server has ended
-        telling.cancel()
+    await Link(*await asyncio.open_connection(sock=connection)).run()
 
 
-def run() -> None:
-    """Runs the link and ends this process, also if Ray's own threads are still busy."""
+def run() -> int:
+    """Runs the link, and returns the exit code of this process."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server, which then ends this
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server; this ends with it
     prepare_environment()
-    code = 0
     try:
         asyncio.run(main())
     except Exception as error:
-        log.error("The link to the cluster failed: %s", error)
-        code = 1
-    if "ray" in sys.modules:
-        import ray
-
-        ray.shutdown()
-    os._exit(code)
+        log.error("The link to the cluster has ended: %s", error)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
-    run()
+    code = run()
+    if "ray" in sys.modules:
+        sys.modules["ray"].shutdown()
+    os._exit(code)  # threads of Ray may still be waiting for a cluster that is gone

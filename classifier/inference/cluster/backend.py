@@ -72,8 +72,8 @@ class Cluster:
 
     @property
     def capacity(self) -> int:
-        """How many pictures all replicas can take at the same time."""
-        return self._status.capacity
+        """How many pictures all replicas can take at the same time, or the setting for it."""
+        return self._start.settings.concurrency or self._status.capacity
 
     def problem(self) -> str | None:
         """Returns a sentence if the cluster cannot be reached."""
@@ -170,11 +170,7 @@ class Cluster:
         """Starts a link process, and receives its messages until it ends."""
         own, other = socket.socketpair()
         with other:
-            self._process = await asyncio.to_thread(
-                subprocess.Popen,
-                [sys.executable, "-m", "classifier.inference.cluster"],
-                stdin=other,
-            )
+            process = self._process = await asyncio.to_thread(_start_link, other)
         reader, self._writer = await asyncio.open_connection(sock=own)
         self._send(self._start)
         for call in self._calls.values():
@@ -186,7 +182,7 @@ class Cluster:
                 self._receive(message)
         finally:
             self._writer.close()
-            await asyncio.to_thread(_end, self._process)
+            await asyncio.to_thread(_end, process)
 
     def _receive(self, message: FromLink) -> None:
         if isinstance(message, Status):
@@ -226,6 +222,11 @@ class Cluster:
     def _set(self, status: Status) -> None:
         self._status = status
         self._downloaded |= status.downloaded
+
+
+def _start_link(connection: socket.socket) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "classifier.inference.cluster"]
+    return subprocess.Popen(command, stdin=connection.fileno())
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -89,13 +89,13 @@ class Dispatcher:
             group = self._next_group()
             self._calls += 1
             if group[0].work == "explain":
-                call = self._limited(self._follow(group[0]))
+                self._explain(group[0])
             else:
-                call = self._limited(self._classify(group))
-            task = self._start(call)
-            if group[0].work == "explain":
-                self._running[group[0].id] = task
-                task.add_done_callback(lambda _, id=group[0].id: self._running.pop(id, None))
+                self._start(self._limited(self._classify(group)))
+
+    def _explain(self, request: Request) -> None:
+        task = self._running[request.id] = self._start(self._limited(self._follow(request)))
+        task.add_done_callback(lambda _: self._running.pop(request.id, None))
 
     def _next_group(self) -> list[Request]:
         first = self._waiting.popleft()

@@ -35,9 +35,7 @@ class Replica:
     replicas of a machine. Errors of a request are returned; errors of the replica are raised.
     """
 
-    def __init__(
-        self, settings: Settings, model_megabytes: Sequence[float], version: str
-    ) -> None:
+    def __init__(self, settings: Settings, model_megabytes: Sequence[float], version: str) -> None:
         """`model_megabytes` are the sizes of the models that may be asked for."""
         self._version = version
         own = node_settings(settings)
@@ -81,7 +79,6 @@ class Replica:
         self, model: str, picture: bytes, name: str, label: str | None
     ) -> AsyncGenerator[float | Explanation | ClassifierError]:
         """Yields the fraction that is done, several times, and then the result."""
-        found: float | Explanation | ClassifierError
         try:
             resident = await self._resident(model)
         except ClassifierError as error:
@@ -103,8 +100,8 @@ class Replica:
             while not waiting.done():
                 yield fraction
                 await asyncio.wait([waiting], timeout=PROGRESS_SECONDS)
-            (found,) = await asyncio.gather(waiting, return_exceptions=True)
-            yield _returned(found)
+            (outcome,) = await asyncio.gather(waiting, return_exceptions=True)
+            yield _returned(outcome)
         finally:
             stopped = True
             turn.cancel()

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from classifier.inference.cluster.messages import Request, Start
 from classifier.inference.cluster.replica import Replica
 from classifier.inference.prediction import Prediction
 from classifier.machine import processors
-from classifier.settings import Settings, uses_cuda
+from classifier.settings import Settings
 
 LOCAL = "local"
 APPLICATION = "image-classifier"

@@ -105,6 +105,8 @@ class AnswerHandlers:
             return note(job.error or "")
         if job.status == "canceled":
             return note(CANCELED)
+        if state.problem:
+            return waiting(f"{state.problem} Your picture waits.") + again
         model = self._services.classifier.catalogue.get(job.model)
         if state.download_fraction is not None and model:
             size, percent = f"{model.megabytes:.0f} MB", f"{state.download_fraction:.0%}"

@@ -49,7 +49,7 @@ def build(services: Services, inputs: Inputs) -> None:
         [*inputs.source, inputs.model],
         current.result,
         show_progress_on=view,
-        **queued(INFERENCE, services.concurrency),
+        **queued(INFERENCE, services.classifier.capacity),
     )
     for finished in (downloaded.failure, *when_finished(done)):
         finished(None, None, cancel, js=DISABLE_BUTTON)
