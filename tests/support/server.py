@@ -141,6 +141,8 @@ def serve(
         with httpx.Client(base_url=address, timeout=60, limits=HTTP_LIMITS) as http:
             server = Server(address, log, images, cache, process, http)
             _wait_until_it_responds(server)
+            if settings.get("CLASSIFIER_CLUSTER"):
+                wait_for(lambda: http.get("/ready").status_code == 200, START_SECONDS)
             yield server
     finally:
         process.terminate()
@@ -173,21 +175,36 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the option that runs tests of the server with its models on a cluster."""
+    parser.addoption(
+        "--cluster", default="", help="the setting CLASSIFIER_CLUSTER of `server` and `slow_server`"
+    )
+
+
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def cluster(pytestconfig: pytest.Config) -> str:
+    """The setting CLASSIFIER_CLUSTER of `server` and `slow_server`; usually none."""
+    name: str = pytestconfig.getoption("cluster")
+    return name
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> Iterator[Server]:
     """The app with its default settings."""
-    with serve(tmp_path_factory.mktemp("server")) as running:
+    with serve(tmp_path_factory.mktemp("server"), CLASSIFIER_CLUSTER=cluster) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def slow_server(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> Iterator[Server]:
     """The app with one job at a time, each held for a second, and room for six in its queue."""
     with serve(
         tmp_path_factory.mktemp("slow-server"),
         CLASSIFIER_CONCURRENCY=1,
         CLASSIFIER_DELAY_SECONDS=1,
         CLASSIFIER_QUEUE_SIZE=6,
+        CLASSIFIER_CLUSTER=cluster,
     ) as running:
         yield running
 
