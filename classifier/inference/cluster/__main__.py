@@ -61,6 +61,8 @@ class Link:
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(1, "ray")  # Ray's calls can block for long
         await loop.run_in_executor(thread, serve_app.connect, start.settings.cluster)
+        # The link ends with its server, whatever signals both of them get.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         replicas = await loop.run_in_executor(thread, serve_app.deploy, start)
         dispatcher = Dispatcher(replicas, self._send)
         downloaded = frozenset(await replicas.downloaded(start.model_names))
@@ -94,6 +96,7 @@ class Link:
 def prepare_environment() -> None:
     """Sets what Ray reads from the environment when it is imported."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no statistics leave this machine
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     has_token = TOKEN.expanduser().exists() or "RAY_AUTH_TOKEN" in os.environ
     if has_token or "RAY_AUTH_TOKEN_PATH" in os.environ:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -108,7 +111,6 @@ async def main() -> None:
 def run() -> int:
     """Runs the link, and returns the exit code of this process."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the server; this ends with it
     prepare_environment()
     try:
         asyncio.run(main())

@@ -1,7 +1,6 @@
 """The backend that asks a cluster, through a link process."""
 
 import asyncio
-import logging
 import socket
 import subprocess
 import sys
@@ -32,8 +31,6 @@ from classifier.models.weights import LocalWeights
 from classifier.pictures.decoding import detect_format
 from classifier.pictures.source import PictureSource
 from classifier.settings import Settings
-
-log = logging.getLogger(__name__)
 
 MAX_TRIES = 5
 RETRY_SECONDS = 0.3  # times the number of tries
@@ -194,16 +191,15 @@ class Cluster:
         match message:
             case Progress(fraction=fraction):
                 call.report(fraction)
-            case Lost(reason=reason):
-                self._retry(call, reason)
+            case Lost():
+                self._retry(call)
             case Done(result=ClassifierError() as error):
                 call.result.set_exception(error)
             case Done(result=result):
                 call.result.set_result(result)
 
-    def _retry(self, call: _Call, reason: str) -> None:
+    def _retry(self, call: _Call) -> None:
         tries = call.request.tries + 1
-        log.warning("a request was lost with its replica, %d times so far: %s", tries, reason)
         if tries >= MAX_TRIES:
             call.result.set_exception(
                 ClusterError(
@@ -225,8 +221,11 @@ class Cluster:
 
 
 def _start_link(connection: socket.socket) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-m", "classifier.inference.cluster"]
-    return subprocess.Popen(command, stdin=connection.fileno())
+    return subprocess.Popen(
+        [sys.executable, "-m", "classifier.inference.cluster"],
+        stdin=connection.fileno(),
+        start_new_session=True,  # Ctrl+C in a terminal is for the server, which ends the link
+    )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -1,6 +1,7 @@
 """The dispatcher: what waits at the same time travels to a replica as one call."""
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -9,6 +10,8 @@ from typing import Any, Protocol
 from classifier.errors import ClassifierError
 from classifier.inference.cluster.messages import Done, FromLink, Lost, Progress, Request
 from classifier.inference.prediction import Prediction
+
+log = logging.getLogger(__name__)
 
 # A call costs about 17 ms of processor time, as much as several small pictures.
 MAX_PICTURES = 16  # in one call
@@ -143,8 +146,7 @@ class Dispatcher:
                 model, [(request.picture, request.name) for request in group]
             )
         except Exception as error:  # Ray has many, and all of them mean the same here
-            for request in group:
-                self._send(Lost(request.id, _summary(error)))
+            self._lose(group, error)
             return
         for request, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, Prediction):
@@ -161,16 +163,18 @@ class Dispatcher:
                     result = None if isinstance(value, float) else value
                     self._send(Done(request.id, result))
                     return
-            self._send(Lost(request.id, "The replica ended its answer too early."))
+            raise EOFError("the replica ended its answer too early")
         except Exception as error:
-            self._send(Lost(request.id, _summary(error)))
+            self._lose([request], error)
+
+    def _lose(self, group: Sequence[Request], error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        log.warning("A call with %d pictures was lost with its replica. %s", len(group), reason)
+        for request in group:
+            self._send(Lost(request.id))
 
     async def _preload(self, model: str) -> None:
         try:
             await self._replicas.preload(model)
         except Exception:
             return  # the first request loads the model, or tells what is wrong
-
-
-def _summary(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -65,7 +65,6 @@ class Lost:
     """The replica of a request has died, or has failed in a way that is not the request's."""
 
     id: int
-    reason: str
 
 
 @dataclass(frozen=True)

@@ -32,12 +32,14 @@ def connect(address: str) -> None:
 
     Raises ConnectionError and the errors of Ray if that fails.
     """
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
     ray.init(
         address=address,
         namespace=APPLICATION,
         num_cpus=processors() if address == LOCAL else None,
         include_dashboard=False if address == LOCAL else None,
-        logging_level=logging.ERROR,
+        configure_logging=False,
         log_to_driver=False,
     )
 
@@ -48,7 +50,6 @@ def deploy(start: Start) -> "ServeReplicas":
     Replicas that run already stay as they are if their code and settings are the same. Others
     are replaced one after the other. Raises RuntimeError if the replicas cannot start.
     """
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     serve.start(proxy_location="Disabled", logging_config=QUIET)
     has_gpu = bool(ray.cluster_resources().get("GPU")) and start.settings.device != "cpu"
     version = _version(start.settings)
