@@ -23,8 +23,9 @@ from classifier.inference.cluster.messages import (
     read,
 )
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("classifier.inference.cluster")
 STATUS_SECONDS = 1.0
+LOG = "cluster.log"  # in the cache
 TOKEN = Path("~/.ray/auth_token")
 
 
@@ -54,6 +55,7 @@ class Link:
     async def _work(self) -> None:
         start = await self._messages.get()
         assert isinstance(start, Start)
+        redirect_output(start.settings.cache / LOG)
         # Imported here, because Ray reads the environment that `run` prepares.
         from classifier.inference.cluster import serve_app
         from classifier.inference.cluster.dispatcher import Dispatcher
@@ -102,6 +104,14 @@ def prepare_environment() -> None:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
+def redirect_output(file: Path) -> None:
+    """Sends what Ray prints to a file: it prints a lot when a machine is lost."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as opened:
+        os.dup2(opened.fileno(), sys.stdout.fileno())
+        os.dup2(opened.fileno(), sys.stderr.fileno())
+
+
 async def main() -> None:
     """Runs the link over the socket that is the standard input of this process."""
     connection = socket.socket(fileno=os.dup(sys.stdin.fileno()))
@@ -110,7 +120,9 @@ async def main() -> None:
 
 def run() -> int:
     """Runs the link, and returns the exit code of this process."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    messages = logging.StreamHandler(os.fdopen(os.dup(sys.stderr.fileno()), "w"))
+    logging.getLogger("classifier").addHandler(messages)
+    logging.getLogger("classifier").propagate = False
     prepare_environment()
     try:
         asyncio.run(main())

@@ -34,6 +34,7 @@ from classifier.settings import Settings
 
 MAX_TRIES = 5
 RETRY_SECONDS = 0.3  # times the number of tries
+FIRST_RESTART_SECONDS = 1.0  # and twice as long after each failure
 MAX_RESTART_SECONDS = 10.0
 END_SECONDS = 10.0
 
@@ -149,7 +150,7 @@ class Cluster:
             self._writer.write(encode(message))
 
     async def _keep_linked(self) -> None:
-        pause = 1.0
+        pause = FIRST_RESTART_SECONDS
         while True:
             try:
                 await self._link()
@@ -158,7 +159,7 @@ class Cluster:
             finally:
                 self._writer = None
             if self._status.problem is None:
-                pause = 1.0
+                pause = FIRST_RESTART_SECONDS
             self._set(Status(f"The cluster {self._start.settings.cluster} cannot be reached."))
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_RESTART_SECONDS)

@@ -34,11 +34,15 @@ def connect(address: str) -> None:
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.serve").setLevel(logging.ERROR)
+    is_local = address == LOCAL
+    package = str(Path(classifier.__file__).parent)
     ray.init(
         address=address,
         namespace=APPLICATION,
-        num_cpus=processors() if address == LOCAL else None,
-        include_dashboard=False if address == LOCAL else None,
+        num_cpus=processors() if is_local else None,
+        include_dashboard=False if is_local else None,
+        # Other machines need only Ray and torch: they get this package from here.
+        runtime_env=None if is_local else {"py_modules": [package]},
         configure_logging=False,
         log_to_driver=False,
     )
