@@ -1,4 +1,6 @@
 # make run    set up and start the app
+# make cluster              set up and start the app with a cluster that other machines can join
+# make helper HEAD=ADDRESS  set up and let this machine help the cluster of another one
 # make test   set up and run all tests
 # make check  style, types and the structure of the package
 # make bench  compare the app with alternatives; needs redis-server
@@ -8,11 +10,24 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 TESTS_AT_ONCE ?= 2
+CLUSTER_PORT ?= 6379
 
-.PHONY: run test check bench test-gradio
+.PHONY: run cluster helper test check bench test-gradio
 
 run: .venv/installed
 	$(BIN)/python app.py
+
+cluster: .venv/installed-for-cluster
+	$(BIN)/ray start --head --port=$(CLUSTER_PORT) --include-dashboard=false --disable-usage-stats >/dev/null
+	@echo 'On each machine that helps:'
+	@echo "RAY_AUTH_TOKEN=$$(cat ~/.ray/auth_token) make helper HEAD=$$(hostname -I | cut -d ' ' -f 1)"
+	-CLASSIFIER_CLUSTER=auto $(BIN)/python app.py
+	$(BIN)/ray stop >/dev/null
+
+helper: .venv/installed-for-cluster
+	@test -n "$(HEAD)" -a -n "$$RAY_AUTH_TOKEN" || \
+	    (echo 'Use the command that make cluster prints on the other machine.'; exit 1)
+	RAY_AUTH_MODE=token $(BIN)/ray start --address=$(HEAD):$(CLUSTER_PORT) --block --disable-usage-stats
 
 test: .venv/installed-for-tests tests/javascript/node_modules
 	@$(BIN)/python -m tests.support.chromium
@@ -47,10 +62,16 @@ bench: .venv/installed-for-benchmarks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-for-tests: .venv/bin/python requirements.txt requirements-dev.txt training/requirements.txt
+.venv/installed-for-cluster: .venv/bin/python requirements.txt requirements-cluster.txt
+	@echo 'Installing about 6 GB, most of it torch; this takes a few minutes.'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-cluster.txt
+	touch $@ .venv/installed
+
+.venv/installed-for-tests: .venv/bin/python requirements.txt requirements-dev.txt \
+    requirements-cluster.txt training/requirements.txt
 	@echo 'Installing about 5.5 GB, most of it torch; this takes a few minutes.'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	touch $@ .venv/installed
+	touch $@ .venv/installed .venv/installed-for-cluster
 
 .venv/installed-for-benchmarks: .venv/bin/python requirements.txt benchmarks/requirements.txt
 	@echo 'Installing about 5.5 GB, most of it torch; this takes a few minutes.'

@@ -1,6 +1,7 @@
 """The backend that asks a cluster, through a link process."""
 
 import asyncio
+import importlib.util
 import socket
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from classifier.download import ProgressCallback, no_progress
-from classifier.errors import ClassifierError, ClusterError
+from classifier.errors import ClassifierError, ClusterError, SettingError
 from classifier.inference.cluster.messages import (
     Cancel,
     Done,
@@ -55,6 +56,13 @@ class Cluster:
     """
 
     def __init__(self, settings: Settings, models: Catalogue) -> None:
+        """Raises SettingError if Ray is not installed."""
+        if importlib.util.find_spec("ray") is None:
+            raise SettingError(
+                "CLASSIFIER_CLUSTER",
+                settings.cluster,
+                "nothing, or that Ray is installed: pip install -r requirements-cluster.txt",
+            )
         self._start = Start(
             settings,
             tuple(models),

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from classifier.errors import ClusterError, PictureError
+from classifier.errors import ClusterError, PictureError, SettingError
 from classifier.inference.cluster import backend
 from classifier.inference.cluster.backend import MAX_TRIES, Cluster
 from classifier.inference.cluster.messages import (
@@ -156,6 +158,28 @@ def test_a_file_is_sent_with_its_content(
 
     assert isinstance(links.received[-1], Request)
     assert links.received[-1].picture == b"content"
+
+
+def test_a_missing_ray_is_explained(models: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(SettingError) as caught:
+        Cluster(replace(Settings(), cluster="local"), models)
+
+    assert str(caught.value) == (
+        "CLASSIFIER_CLUSTER is 'local'; expected nothing, or that Ray is installed: "
+        "pip install -r requirements-cluster.txt."
+    )
+
+
+def test_the_server_never_imports_ray() -> None:
+    code = (
+        "import sys, classifier.server.app, classifier.inference.cluster.backend; "
+        "print('ray' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert run.stdout == "False\n"
 
 
 def test_errors_of_the_picture_are_raised(links: FakeLinks, models: Catalogue) -> None:
