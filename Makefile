@@ -18,11 +18,10 @@ run: .venv/installed
 	$(BIN)/python app.py
 
 cluster: .venv/installed-for-cluster
-	$(BIN)/ray start --head --port=$(CLUSTER_PORT) --include-dashboard=false --disable-usage-stats >/dev/null
+	@$(BIN)/ray start --head --port=$(CLUSTER_PORT) --include-dashboard=false --disable-usage-stats >/dev/null
 	@echo 'On each machine that helps:'
 	@echo "RAY_AUTH_TOKEN=$$(cat ~/.ray/auth_token) make helper HEAD=$$(hostname -I | cut -d ' ' -f 1)"
-	-CLASSIFIER_CLUSTER=auto $(BIN)/python app.py
-	$(BIN)/ray stop >/dev/null
+	@trap : INT; CLASSIFIER_CLUSTER=auto $(BIN)/python app.py; $(BIN)/ray stop >/dev/null
 
 helper: .venv/installed-for-cluster
 	@test -n "$(HEAD)" -a -n "$$RAY_AUTH_TOKEN" || \

@@ -32,10 +32,10 @@ class Shutdown(Queue):
                 message = ProcessCompletedMessage(output={"error": reason}, success=False)
                 self.send_message(event, message)
 
-    def is_running(self, concurrency_id: str) -> bool:
-        """Whether an event with this concurrency ID is running."""
+    def count_running(self, concurrency_id: str) -> int:
+        """Returns how many events with this concurrency ID are running."""
         events = [event for events in self.active_jobs for event in events or []]
-        return any(event.concurrency_id == concurrency_id for event in events)
+        return sum(event.concurrency_id == concurrency_id for event in events)
 
     def problem(self) -> str | None:
         """Returns why the queue does not accept events, or None if it does."""

@@ -1,7 +1,10 @@
 """The classifier for callers in an event loop, such as endpoints and jobs."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from classifier import metrics
 from classifier.download import ProgressCallback, no_progress
 from classifier.inference.backend import Backend
 from classifier.inference.classifier import Classifier
@@ -102,8 +105,9 @@ class AsyncClassifier:
 
     async def classify(self, picture: PictureSource, model: Model) -> Prediction:
         """Returns the prediction of a model that is prepared."""
-        prediction = await self.backend.classify(picture, model)
-        self.timings.add(model.name, prediction.seconds)
+        with _counted_errors():
+            prediction = await self.backend.classify(picture, model)
+        self._add(prediction)
         return prediction
 
     async def explain(
@@ -122,6 +126,22 @@ class AsyncClassifier:
         checked = None if label is None else check_label(label, model)
         check_explainable(model)
         await self.prepare(model)
-        explanation = await self.backend.explain(picture, model, checked, report)
-        self.timings.add(model.name, explanation.prediction.seconds)
+        with _counted_errors():
+            explanation = await self.backend.explain(picture, model, checked, report)
+        self._add(explanation.prediction)
         return explanation
+
+    def _add(self, prediction: Prediction) -> None:
+        self.timings.add(prediction.model, prediction.seconds)
+        metrics.ANSWERS.labels(prediction.model).inc()
+        metrics.INFERENCE_SECONDS.labels(prediction.model).observe(prediction.seconds)
+
+
+@contextmanager
+def _counted_errors() -> Iterator[None]:
+    """Counts errors by their class; a cancelled request is none."""
+    try:
+        yield
+    except Exception as error:
+        metrics.ERRORS.labels(type(error).__name__).inc()
+        raise

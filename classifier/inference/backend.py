@@ -1,5 +1,6 @@
 """What runs the models, as far as callers need to know it."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from classifier.download import ProgressCallback
@@ -24,6 +25,9 @@ class Backend(Protocol):
 
     def problem(self) -> str | None:
         """Returns a sentence if nothing can run now, or else None."""
+
+    def loaded_megabytes(self) -> Mapping[str, float]:
+        """Returns the memory of each model that this process has loaded (2²⁰ bytes)."""
 
     def is_downloaded(self, model: Model) -> bool:
         """Whether the model runs without a download."""

@@ -87,6 +87,11 @@ class Engine:
             used = sum(loaded.megabytes for loaded in self._loaded.values())
             return model.name in self._loaded or used + self._megabytes(model) <= self._memory_mb
 
+    def loaded_megabytes(self) -> dict[str, float]:
+        """Returns the memory of each network that is loaded (2²⁰ bytes)."""
+        with self._lock:
+            return {name: loaded.megabytes for name, loaded in self._loaded.items()}
+
     def evict(self, model: Model) -> None:
         """Removes a model from memory, as soon as nobody uses it."""
         with self._lock:

@@ -1,6 +1,7 @@
 """The backend that runs models in this process."""
 
 import asyncio
+from collections.abc import Mapping
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,6 +35,10 @@ class InProcess:
     def problem(self) -> str | None:
         """Returns None: this process can always run something."""
         return None
+
+    def loaded_megabytes(self) -> Mapping[str, float]:
+        """Returns the memory of each model that is loaded (2²⁰ bytes)."""
+        return self._classifier.engine.loaded_megabytes()
 
     def is_downloaded(self, model: Model) -> bool:
         """Whether the weights of the model are on this machine."""

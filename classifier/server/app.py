@@ -25,7 +25,16 @@ from classifier.jobs.service import JobService
 from classifier.page import layout
 from classifier.pictures.editor import PictureEditor
 from classifier.pictures.uploads import Uploads
-from classifier.server import address, blocked_routes, gallery, health, rest, rest_docs, shutdown
+from classifier.server import (
+    address,
+    blocked_routes,
+    gallery,
+    health,
+    metrics,
+    rest,
+    rest_docs,
+    shutdown,
+)
 from classifier.server.body_limit import BodyLimit
 from classifier.server.error_responses import error_responses
 from classifier.server.head_requests import with_head
@@ -104,6 +113,7 @@ class App:
                     "lifespan": self._lifespan,
                     "middleware": [
                         Middleware(ReverseProxy),
+                        Middleware(metrics.CountRequests),
                         Middleware(BodyLimit, settings.upload_mb, self.uploads.has_room),
                     ],
                     "openapi_url": None,
@@ -132,6 +142,7 @@ class App:
             *with_head(service.routes),
             *with_head(rest_docs.router(service, self.jobs).routes),
             *with_head(health.router(self.queue, self.jobs).routes),
+            *with_head(metrics.router(self.queue, self.jobs).routes),
         ]
 
     @asynccontextmanager

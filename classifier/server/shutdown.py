@@ -53,7 +53,7 @@ async def drain(queue: Queue, jobs: JobService) -> None:
     queue.stop_accepting(STOPPING)
     jobs.stop_accepting()
     end = time.monotonic() + GRACE_SECONDS
-    while time.monotonic() < end and (queue.is_running(INFERENCE) or jobs.is_busy()):
+    while time.monotonic() < end and (queue.count_running(INFERENCE) or jobs.is_busy()):
         await asyncio.sleep(POLL_SECONDS)
     await jobs.close()
     await asyncio.sleep(DELIVERY_SECONDS)

@@ -5,6 +5,7 @@ import importlib.util
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,6 +98,10 @@ class Cluster:
             self._writer.close()
         if self._process:
             await asyncio.to_thread(_end, self._process)
+
+    def loaded_megabytes(self) -> Mapping[str, float]:
+        """Returns nothing: the models are in other processes."""
+        return {}
 
     def is_downloaded(self, model: Model) -> bool:
         """Whether a machine of the cluster has the weights of the model."""

@@ -1,0 +1,150 @@
+"""Machines of a cluster die while the server is working. No job may be lost."""
+
+import io
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.browsing import PICTURES
+from tests.support.ray_cluster import Node, RayCluster, descendants, ray_cluster
+from tests.support.server import Server, serve, wait_for
+
+CLIENTS = 6
+RECOVERY_SECONDS = 150.0  # a busy machine is slow
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    """A head with one replica, and later other nodes."""
+    with ray_cluster() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(cluster: RayCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(
+        tmp_path_factory.mktemp("server"),
+        CLASSIFIER_CLUSTER=cluster.address,
+        CLASSIFIER_QUEUE_SIZE=10 * CLIENTS,
+        RAY_AUTH_MODE="token",
+        RAY_AUTH_TOKEN=cluster.token,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def labels(server: Server) -> dict[bytes, str]:
+    """A few pictures that take a replica a while, with their labels."""
+    pictures = [enlarged(server.images / name) for name in PICTURES[:4]]
+    return {picture: label(server, submit(server, picture)) for picture in pictures}
+
+
+def enlarged(file: Path) -> bytes:
+    content = io.BytesIO()
+    with Image.open(file) as picture:
+        picture.convert("RGB").resize((4000, 3000)).save(content, "PNG", compress_level=1)
+    return content.getvalue()
+
+
+def submit(server: Server, picture: bytes) -> str:
+    answer = server.http.post(
+        "/classifications", data={"model_id": "tiny"}, files={"image": ("a.png", picture)}
+    )
+    assert answer.status_code == 202, answer.text
+    job: str = answer.json()["job_id"]
+    return job
+
+
+def label(server: Server, job: str) -> str:
+    """Waits for a job, which must not fail, and returns its likeliest label."""
+    end = time.monotonic() + RECOVERY_SECONDS
+    while not (state := server.state(job, 10))["finished"]:
+        assert time.monotonic() < end, f"the job has not ended: {state}"
+    assert state["task_status"] == "finished", state
+    likeliest: str = state["data"][0][0]
+    return likeliest
+
+
+@contextmanager
+def load(server: Server, labels: dict[bytes, str]) -> Iterator[list[str]]:
+    """Submits jobs all the time, and checks each of them; yields the list of those that ended."""
+    ended: list[str] = []
+    stop = threading.Event()
+
+    def client(pictures: Iterator[bytes]) -> None:
+        while not stop.is_set():
+            picture = next(pictures)
+            job = submit(server, picture)
+            assert label(server, job) == labels[picture]
+            ended.append(job)
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        clients = [threads.submit(client, cycle(labels)) for _ in range(CLIENTS)]
+        try:
+            yield ended
+        finally:
+            stop.set()
+        for each in clients:
+            each.result()
+
+
+def wait_for_jobs(ended: list[str]) -> None:
+    """Waits until more jobs have ended."""
+    before = len(ended)
+    wait_for(lambda: len(ended) > before + 2 * CLIENTS, RECOVERY_SECONDS)
+
+
+def replicas(node: Node) -> list[int]:
+    """Returns the processes of a node that run a replica."""
+    return [pid for pid in descendants(node.pid) if command(pid).startswith(b"ray::ServeReplica")]
+
+
+def command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def test_no_job_is_lost_with_a_replica(
+    server: Server, cluster: RayCluster, labels: dict[bytes, str]
+) -> None:
+    with load(server, labels) as ended:
+        wait_for_jobs(ended)
+        (replica,) = replicas(cluster.head)
+        os.kill(replica, signal.SIGKILL)
+        wait_for_jobs(ended)
+
+
+def test_no_job_is_lost_with_a_machine(
+    server: Server, cluster: RayCluster, labels: dict[bytes, str]
+) -> None:
+    with load(server, labels) as ended:
+        node = cluster.add_node()
+        wait_for(lambda: bool(replicas(node)), RECOVERY_SECONDS)  # the load makes Ray start one
+        wait_for_jobs(ended)
+        node.kill()
+        wait_for_jobs(ended)
+
+
+def test_jobs_wait_for_a_cluster_that_is_gone(
+    server: Server, cluster: RayCluster, labels: dict[bytes, str]
+) -> None:
+    with load(server, labels) as ended:
+        wait_for_jobs(ended)
+        cluster.head.kill()
+        wait_for(lambda: server.http.get("/ready").status_code == 503, RECOVERY_SECONDS)
+        problem = server.http.get("/ready").json()["canary"]
+        assert problem == f"The cluster {cluster.address} cannot be reached."
+        cluster.start_head()
+        wait_for_jobs(ended)
+    wait_for(lambda: server.http.get("/ready").status_code == 200)
