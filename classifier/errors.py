@@ -62,6 +62,18 @@ class JobStoreLockedError(JobStoreError):
     """Raised if another server uses the job store."""
 
 
+class JobStoreAwayError(JobStoreError):
+    """Raised if the job store cannot be reached; `seconds` is when to try again."""
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(f"{reason} Try again in {seconds} s.")
+        self.seconds = seconds
+
+
+class NoRoomError(ClassifierError):
+    """Raised if the job store has no room for one more uploaded picture."""
+
+
 def show(value: Any, max_length: int = 80) -> str:
     """Returns the quoted value for a message, on one line and shortened if it is long."""
     if isinstance(value, str):
