@@ -36,7 +36,7 @@ class PostgresConnections:
 
     def __init__(self, url: str) -> None:
         """Raises SettingError if the URL cannot be parsed."""
-        self._parts: dict[str, Any] = {**OPTIONS, **_parts(url)}
+        self._parts: dict[str, Any] = {**OPTIONS, **parse(url)}
         self._of_thread = local()
         self._opened: list[Connection] = []
         self._lock = Lock()
@@ -98,8 +98,8 @@ class PostgresConnections:
         return connection
 
 
-def _parts(url: str) -> dict[str, Any]:
-    """Returns the parts of a URL. libpq's own errors would quote it, with the password."""
+def parse(url: str) -> dict[str, Any]:
+    """Returns the parts of a URL. Raises SettingError, without the password, if it is wrong."""
     try:
         parts = conninfo_to_dict(url)
         for port in str(parts.get("port") or "0").split(","):

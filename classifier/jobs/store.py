@@ -28,6 +28,7 @@ RETRY_SECONDS = 1.0
 EXPIRY_SECONDS = 60.0  # between two looks for expired jobs
 MAX_EXPIRED = 500  # in one step
 PAUSE_SECONDS = 0.05  # between two steps, so that other changes get their turn
+TAKE_SECONDS = 0.25  # until the owner may have room for more jobs
 MAX_RESULTS = 1_000_000  # about a gigabyte
 
 
@@ -211,19 +212,23 @@ class JobStore:
         try:
             while self._take_again and not self._closed:
                 self._take_again = False
-                await self._take(database, owner)
+                if await self._take(database, owner):
+                    self._take_again = True
+                    await asyncio.sleep(TAKE_SECONDS)
         except ClassifierError as error:
             log.info("no jobs can be taken: %s", error)
         finally:
             self._taking = False
 
-    async def _take(self, database: JobDatabase, owner: JobOwner) -> None:
+    async def _take(self, database: JobDatabase, owner: JobOwner) -> bool:
+        """Takes jobs; returns whether there may be more, for which the owner has no room."""
         # Asked before the database is, so that a job of this server is never gone by mistake.
         known, room = owner.stored_ids(), owner.room()
         taken = await asyncio.wrap_future(database.take(known, room))
         if not self._closed:
             owner.let_go(taken.gone)
             owner.resume(taken.new)
+        return len(taken.new) >= room
 
     async def _keep_expiring(self) -> None:
         while not self._closed:
@@ -243,6 +248,8 @@ def _opener(settings: Settings) -> Callable[[], JobDatabase]:
         expected = "the package psycopg too: pip install -r requirements-cluster.txt"
         raise SettingError("CLASSIFIER_JOBS_URL", without_secrets(url), expected)
     # Imported only now: without the setting, nobody needs the package.
+    from classifier.jobs.postgres_connections import parse
     from classifier.jobs.postgres_store import PostgresJobStore
 
+    parse(url)
     return partial(PostgresJobStore, url)
