@@ -47,7 +47,7 @@ bench: .venv/installed-for-benchmarks
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/installed-for-tests: .venv/bin/python requirements.txt requirements-dev.txt training/requirements.txt
+.venv/installed-for-tests: .venv/bin/python requirements.txt requirements-cluster.txt requirements-dev.txt training/requirements.txt
 	@echo 'Installing about 5.5 GB, most of it torch; this takes a few minutes.'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@ .venv/installed

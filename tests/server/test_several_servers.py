@@ -21,7 +21,7 @@ from tests.support.server import PROJECT, Server, serve, wait_for
 IMAGES = PROJECT / "images"
 PICTURES = sorted(path.name for path in IMAGES.glob("*.jpg"))
 MODEL = "tiny"
-SLOW: dict[str, Any] = {"CLASSIFIER_CONCURRENCY": 1, "CLASSIFIER_DELAY_SECONDS": 8}
+SLOW: dict[str, Any] = {"CLASSIFIER_CONCURRENCY": 1, "CLASSIFIER_DELAY_SECONDS": 6}
 QUICK: dict[str, Any] = {"CLASSIFIER_CONCURRENCY": 1, "CLASSIFIER_DELAY_SECONDS": 0.05}
 # Each test starts several servers, which takes long on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -29,14 +29,14 @@ pytestmark = pytest.mark.timeout(600)
 
 @dataclass(frozen=True)
 class Servers:
-    """Two servers with one database: `slow` runs a job for 8 seconds."""
+    """Two servers with one database: `slow` runs a job for 6 seconds."""
 
     slow: Server
     quick: Server
 
 
 @contextmanager
-def sharing(folder: Path, url: str, **settings: object) -> Iterator[Server]:
+def sharing(folder: Path, url: str, **settings: Any) -> Iterator[Server]:
     """Starts a server with a cache of its own, as on a machine of its own."""
     with serve(folder, CLASSIFIER_JOBS_URL=url, CLASSIFIER_MODELS=MODEL, **settings) as server:
         yield server
@@ -177,8 +177,8 @@ def test_jobs_of_killed_and_frozen_servers_end_on_another_one(
             assert connection.execute("SELECT * FROM classifier_pictures").fetchall() == []
 
         frozen.process.send_signal(signal.SIGCONT)
-        for job in frozen_jobs:
-            wait_for(lambda job=job: frozen.state(job) == states[job])
+        right = {job: states[job] for job in frozen_jobs}
+        wait_for(lambda: {job: frozen.state(job) for job in frozen_jobs} == right)
         (new,) = submit(frozen, 1)
         wait_for(lambda: status(quick, new) == "started")
         assert quick.http.delete(f"/classifications/{new}").json()["task_status"] == "canceled"
@@ -248,5 +248,5 @@ def test_no_job_is_lost_when_the_database_is_away_for_ten_seconds(tmp_path: Path
         assert {answer.status_code for answer in rejected} == {503}
         assert all(int(answer.headers["Retry-After"]) > 0 for answer in rejected)
         assert all(PASSWORD not in answer.text for answer in rejected)
-        for server in (first, second):
-            wait_for(lambda server=server: server.http.get("/ready").is_success, 60)
+        servers = (first, second)
+        wait_for(lambda: all(server.http.get("/ready").is_success for server in servers), 60)
