@@ -70,6 +70,18 @@ class JobStoreLockedError(JobStoreError):
     """Raised if another server uses the job store."""
 
 
+class JobStoreAwayError(JobStoreError):
+    """Raised if the job store cannot be reached; `seconds` is when to try again."""
+
+    def __init__(self, reason: str, seconds: int) -> None:
+        super().__init__(f"{reason} Try again in {seconds} s.")
+        self.seconds = seconds
+
+
+class NoRoomError(ClassifierError):
+    """Raised if the job store has no room for one more uploaded picture."""
+
+
 def _restore(
     kind: type[ClassifierError], values: tuple[object, ...], state: dict[str, Any]
 ) -> ClassifierError:

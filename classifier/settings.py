@@ -25,6 +25,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 IMAGES = PROJECT / "images" if (PROJECT / "images").is_dir() else INSTALLED_IMAGES
 CUDA_CONCURRENCY = 32  # enough concurrent jobs to fill the batches of a CUDA device
 MAX_PORT = 65535
+POSTGRES_URL = "postgresql://user:password@host/database"
 DEVICES = ("auto", "cpu", "cuda")
 MODELS = (
     "efficientnet_lite0",
@@ -64,8 +65,9 @@ class Settings:
     for `delay_seconds` first. The loaded models take at most `memory_mb` (2²⁰ bytes) of the
     device's memory. Job results expire after `result_hours`. An upload can have `upload_mb`
     and is deleted within `upload_seconds`. Models run on the Ray cluster with the address
-    `cluster`; "" is this process. `server_name` is the address to serve at, without
-    brackets; "" is this machine only. Without a `server_port`, a free one from 7860 up is used.
+    `cluster`; "" is this process. Jobs are kept in the PostgreSQL database `jobs_url`; "" is a
+    file in the cache. `server_name` is the address to serve at, without brackets; "" is this
+    machine only. Without a `server_port`, a free one from 7860 up is used.
     """
 
     images: Path = IMAGES
@@ -81,6 +83,7 @@ class Settings:
     upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
     cluster: str = ""
+    jobs_url: str = field(default="", repr=False)  # it can contain a password
     server_name: str = ""
     server_port: int | None = None
 
@@ -99,6 +102,7 @@ class Settings:
             default: Value,
             expected: str,
             prefix: str = "CLASSIFIER_",
+            shown: Callable[[str], str] = str,
         ) -> Value:
             variable = f"{prefix}{name}"
             text = environment.get(variable, "").strip()
@@ -107,7 +111,7 @@ class Settings:
             try:
                 return convert(text)
             except ValueError:
-                raise SettingError(variable, text, expected) from None
+                raise SettingError(variable, shown(text), expected) from None
 
         device = read("DEVICE", _device, cls.device, "one of " + ", ".join(DEVICES))
         cuda = uses_cuda(device)
@@ -132,6 +136,13 @@ class Settings:
             ),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
             cluster=cluster,
+            jobs_url=read(
+                "JOBS_URL",
+                _postgres_url,
+                cls.jobs_url,
+                f"an address like {POSTGRES_URL}",
+                shown=without_secrets,
+            ),
             server_name=environment.get("GRADIO_SERVER_NAME", "").strip().strip("[]"),
             server_port=read(
                 "GRADIO_SERVER_PORT", _port, None, "a port from 1 to 65535", prefix=""
@@ -159,6 +170,12 @@ class Settings:
             folder,
         )
         return replace(self, cache=folder)
+
+
+def without_secrets(url: str) -> str:
+    """Returns only the beginning of an address, for messages: the rest can be a password."""
+    scheme, separator, _ = url.partition("://")
+    return f"{scheme}://…" if separator else "…"
 
 
 def uses_cuda(device: str) -> bool:
@@ -197,6 +214,12 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _device(text: str) -> str:
     if text not in DEVICES:
+        raise ValueError
+    return text
+
+
+def _postgres_url(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError
     return text
 

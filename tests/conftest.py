@@ -14,7 +14,7 @@ from torchvision.models import resnet18
 from tests.support.exports import delete_exports
 from tests.support.weight_server import WeightServer, serving
 
-pytest_plugins = ["tests.support.server"]
+pytest_plugins = ["tests.support.server", "tests.support.postgres"]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -86,6 +86,8 @@ def test_the_models_of_the_course_follow_those_that_need_no_download() -> None:
         ("DELAY_SECONDS", "1e-3", "delay_seconds", 0.001),
         ("RESULT_HOURS", "0.5", "result_hours", 0.5),
         ("RESULT_HOURS", "168", "result_hours", 168.0),
+        ("JOBS_URL", "postgresql://a:b@host/jobs", "jobs_url", "postgresql://a:b@host/jobs"),
+        ("JOBS_URL", " postgres://host/jobs ", "jobs_url", "postgres://host/jobs"),
     ],
 )
 def test_a_valid_value_sets_only_its_own_field(
@@ -113,6 +115,7 @@ def test_a_valid_value_sets_only_its_own_field(
         "DELAY_SECONDS",
         "RESULT_HOURS",
         "CACHE",
+        "JOBS_URL",
     ],
 )
 @pytest.mark.parametrize("blank", ["", " ", "\t\n"])
@@ -148,6 +151,31 @@ def test_the_error_for_an_invalid_value_says_what_is_expected(
         Settings.from_environment({f"CLASSIFIER_{variable}": text})
 
     assert str(caught.value) == f"CLASSIFIER_{variable} is '{text}'; expected {expected}."
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("mysql://user:secret@host/jobs", "mysql://…"),
+        ("POSTGRESQL://user:secret@host/jobs", "POSTGRESQL://…"),
+        ("postgresql:/user:secret@host/jobs", "…"),
+        ("host=db password=secret", "…"),
+    ],
+)
+def test_the_error_for_a_wrong_database_hides_its_password(text: str, shown: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environment({"CLASSIFIER_JOBS_URL": text})
+
+    assert str(caught.value) == (
+        f"CLASSIFIER_JOBS_URL is '{shown}'; expected an address like "
+        "postgresql://user:password@host/database."
+    )
+
+
+def test_the_database_is_not_part_of_the_text_of_the_settings() -> None:
+    settings = Settings.from_environment({"CLASSIFIER_JOBS_URL": "postgresql://a:secret@host/b"})
+
+    assert "secret" not in repr(settings)
 
 
 def test_variables_of_other_programs_are_ignored() -> None:

@@ -39,13 +39,15 @@ class ActiveJob:
     """A job that has not ended.
 
     `cache_key` finds its result in the cache of predictions. `is_stored` says whether the job
-    is in the job store. `download_fraction` is the progress of its model's download, in 0-1.
-    `task` runs the job. `queue_exits` counts how often the job left Gradio's queue.
+    is in the job store; if it is not, `picture` is its uploaded picture. `download_fraction` is
+    the progress of its model's download, in 0-1. `task` runs the job. `queue_exits` counts how
+    often the job left Gradio's queue.
     """
 
     job: Job
     cache_key: Hashable | None = None
     is_stored: bool = True
+    picture: bytes | None = None
     download_fraction: float | None = None
     task: "asyncio.Task[None] | None" = None
     queue_exits: int = 0

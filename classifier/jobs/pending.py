@@ -43,9 +43,13 @@ class PendingJobs:
         """Returns how many jobs wait for room in the queue."""
         return len(self._waiting)
 
-    def has_room(self) -> bool:
-        """Whether one more job can be accepted."""
-        return len(self._outside) < self._queue.room()
+    def room(self) -> int:
+        """Returns how many more jobs can be accepted."""
+        return max(0, self._queue.room() - len(self._outside))
+
+    def holds(self, id: str) -> bool:
+        """Whether a job is here, or about to be."""
+        return id in self._outside
 
     def position(self, id: str) -> int | None:
         """Returns how many requests are before a job that waits for room in the queue."""

@@ -12,15 +12,22 @@ from typing import BinaryIO
 
 from cachetools import LRUCache
 
-from classifier.errors import BusyError, ClassifierError, InputError, JobStoreError
+from classifier.errors import (
+    BusyError,
+    ClassifierError,
+    InputError,
+    JobStoreError,
+    NoRoomError,
+)
 from classifier.inference.async_classifier import AsyncClassifier
 from classifier.inference.prediction import Prediction
 from classifier.jobs.background_tasks import BackgroundTasks
-from classifier.jobs.files import MAX_BYTES, JobFiles, sha256, too_large
+from classifier.jobs.files import MAX_BYTES, no_room, sha256, too_large
 from classifier.jobs.job import FAILED, ActiveJob, Job, JobState, Status
 from classifier.jobs.pending import PendingJobs
 from classifier.jobs.queue import JobQueue
-from classifier.jobs.store import JobStore, not_written
+from classifier.jobs.store import JobStore
+from classifier.jobs.watched import WatchedJobs
 from classifier.pictures.decoding import detect_format
 from classifier.pictures.gallery import file_version
 from classifier.pictures.source import PictureSource
@@ -30,6 +37,7 @@ log = logging.getLogger(__name__)
 # A job that was started this often and never ended probably crashes the server.
 MAX_STARTS = 5
 CACHE_SIZE = 1000  # predictions, and jobs that have ended
+MAX_UNSTORED_BYTES = 256 << 20  # of pictures that are only in memory
 RETRY_SECONDS = 1.0
 STOPPING = "The server is stopping. Try again after it has restarted."
 
@@ -41,10 +49,9 @@ class JobService:
     downloaded and the queue has room, and then in the queue.
     """
 
-    def __init__(self, classifier: AsyncClassifier, folder: Path, result_hours: float) -> None:
+    def __init__(self, classifier: AsyncClassifier, store: JobStore) -> None:
         self.classifier = classifier
-        self._store = JobStore(folder, result_hours * 3600)
-        self._files = JobFiles(folder / "pictures")
+        self._store = store
         self._queue: JobQueue
         self._pending: PendingJobs
         self.loop: asyncio.AbstractEventLoop
@@ -52,6 +59,7 @@ class JobService:
         self._ended: LRUCache[str, Job] = LRUCache(CACHE_SIZE)
         self._predictions: LRUCache[Hashable, Prediction] = LRUCache(CACHE_SIZE)
         self._tasks = BackgroundTasks()
+        self._watched = WatchedJobs(store.statuses, self._tasks)
         self._accepting: dict[str, asyncio.Task[JobState]] = {}  # by idempotency key
         self._stopping = False
 
@@ -73,18 +81,41 @@ class JobService:
     async def open(self) -> None:
         """Resumes the jobs of an earlier server, as soon as that one has released the store."""
         self._tasks.spawn(self._pending.keep_feeding())
-        await self._store.open(self._prepare, self._resume)
+        await self._store.open(self)
 
-    def _prepare(self, jobs: Iterable[Job]) -> None:
-        self._files.open(job.id for job in jobs if job.upload_bytes)
+    def stored_ids(self) -> set[str]:
+        """Returns the IDs of the unfinished jobs that are in memory and in the store."""
+        return {id for id, active in self._active.items() if active.is_stored}
 
-    def _resume(self, jobs: Iterable[Job]) -> None:
+    def room(self) -> int:
+        """Returns how many more jobs can be accepted."""
+        return 0 if self._stopping else self._pending.room()
+
+    def resume(self, jobs: Iterable[Job]) -> None:
+        """Continues with jobs of the store that no living server has."""
         for job in jobs:
+            if known := self._active.get(job.id):
+                known.is_stored = True  # although the store failed to confirm it
+                continue
+            if ended := self._ended.get(job.id):
+                self._tasks.spawn(self._write_end(ended))
+                continue
+            if self._pending.holds(job.id):
+                continue  # about to be accepted
             active = self._active[job.id] = ActiveJob(replace(job, status="queued"))
             if job.starts >= MAX_STARTS:
                 self._fail(active, f"The server stopped {job.starts} times during this job.")
             else:
                 self._pending.add(active)
+        if self._stopping:
+            self._release_waiting()
+
+    def let_go(self, ids: Iterable[str]) -> None:
+        """Forgets unfinished jobs that have ended elsewhere, or belong to another server."""
+        for id in ids:
+            active = self._active.get(id)
+            if active and active.is_stored:
+                self._tasks.spawn(self._leave(active, active.job))
 
     async def submit(
         self,
@@ -145,25 +176,24 @@ class JobService:
     ) -> JobState:
         job = active.job
         if not job.finished:
-            self._check_room(job.upload_bytes)
+            if not self._pending.room():
+                raise BusyError("The queue is full.", self.seconds_to_wait())
             self._pending.reserve(job.id)
         try:
-            if picture is not None:
-                self._files.reserve(job.id, job.upload_bytes)
-                await asyncio.to_thread(self._files.write, job.id, picture)
             try:
-                accepted = await self._store.add(job, key)
+                accepted = await self._store.add(job, picture, key)
             except JobStoreError:
                 if must_be_stored:
                     raise
                 accepted, active.is_stored = job, False
+                active.picture = await self._read(picture, job.upload_bytes)
         except BaseException as error:
-            self._drop(job)
-            if isinstance(error, OSError):
-                raise not_written(error) from error
+            self._pending.drop(job.id)
+            if isinstance(error, NoRoomError):
+                raise BusyError(str(error), self.seconds_to_wait()) from None
             raise
         if accepted.id != job.id:  # two requests with the same key arrived together
-            self._drop(job)
+            self._pending.drop(job.id)
             return JobState(_same_request(accepted, job.request, key))
         if job.finished:
             self._ended[job.id] = job
@@ -173,21 +203,21 @@ class JobService:
             await self._pending.feed()
         return JobState(active.job, is_stored=active.is_stored)
 
-    def _check_room(self, size: int) -> None:
-        if not self._pending.has_room():
-            raise BusyError("The queue is full.", self.seconds_to_wait())
-        if not self._files.has_room(size):
-            raise BusyError("Too many uploaded pictures are waiting.", self.seconds_to_wait())
-
-    def _drop(self, job: Job) -> None:
-        self._pending.drop(job.id)
-        self._files.remove(job.id)
+    async def _read(self, picture: BinaryIO | None, size: int) -> bytes | None:
+        """Reads the picture of a job that cannot be stored."""
+        if picture is None:
+            return None
+        waiting = sum(len(active.picture or b"") for active in self._active.values())
+        if waiting + size > MAX_UNSTORED_BYTES:
+            raise no_room()
+        picture.seek(0)
+        return await asyncio.to_thread(picture.read)
 
     async def state(self, id: str) -> JobState | None:
         """Returns the state of a job, or None if it does not exist or has expired."""
         active = self._active.get(id)
         if active is None:
-            job = self._ended.get(id) or await self._store.find(id)
+            job = await self._stored(id)
             return JobState(job) if job and not self._store.has_expired(job) else None
         position, seconds = self._queue.place(id)
         if position is None:
@@ -211,25 +241,27 @@ class JobService:
     async def wait(self, id: str, seconds: float) -> None:
         """Waits until the status of a job changes, at most `seconds`; ended jobs return now."""
         active = self._active.get(id)
-        if active:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+        with suppress(TimeoutError, ClassifierError):
+            async with asyncio.timeout(seconds):
+                if active:
                     await active.changed.wait()
+                elif (job := await self._stored(id)) and not job.finished:
+                    await self._watched.wait(id, job.status)
+
+    async def _stored(self, id: str) -> Job | None:
+        """Returns a job that has ended, or that another server has."""
+        return self._ended.get(id) or await self._store.find(id)
 
     async def cancel(self, id: str) -> None:
-        """Cancels a job that is waiting or running.
+        """Cancels a job that is waiting or running, on whatever server.
 
         Raises JobStoreError if that cannot be written, and BusyError if the server has stopped.
         """
         active = self._active.get(id)
         if active:
-            await asyncio.shield(self._tasks.spawn(self._cancel(active)))
-
-    async def _cancel(self, active: ActiveJob) -> None:
-        if await self._end(active, "canceled"):
-            if active.task:
-                active.task.cancel()
-            await self._queue.remove(active.job.id)
+            await asyncio.shield(self._tasks.spawn(self._end(active, "canceled")))
+        elif (job := await self._stored(id)) and not job.finished:
+            await self._store.end(id, "canceled", time.time())
 
     async def run(self, id: str) -> str:
         """Runs a job when its turn in the queue comes; returning frees its place."""
@@ -257,9 +289,20 @@ class JobService:
         return any(active.task for active in self._active.values())
 
     def stop_accepting(self) -> None:
-        """Rejects new jobs because the server is stopping."""
+        """Rejects new jobs because the server is stopping, and lets others take those that wait."""
         self._stopping = True
         self._pending.close()
+        self._release_waiting()
+
+    def _release_waiting(self) -> None:
+        waiting = [
+            id for id, active in self._active.items() if active.is_stored and not active.task
+        ]
+        if waiting and not self._store.is_closed:
+            self._tasks.spawn(self._release(waiting))
+
+    async def _release(self, ids: list[str]) -> None:
+        self.let_go(await self._store.release(ids))
 
     async def close(self) -> None:
         """Leaves the jobs that have not ended to the next server."""
@@ -287,12 +330,13 @@ class JobService:
 
     async def _work(self, active: ActiveJob) -> None:
         job = active.job
-        if active.is_stored:
-            await self._store.start(job.id)
+        if active.is_stored and not await self._store.start(job.id):
+            self.let_go([job.id])
+            return
         if job.id in self._active:
             active.update(replace(job, status="started"))
         try:
-            prediction = await self._predict(job)
+            prediction = await self._predict(active)
         except ClassifierError as error:
             self._fail(active, str(error))
         except Exception:
@@ -304,11 +348,25 @@ class JobService:
             # Do not occupy the place in the queue while waiting for the disk.
             self._tasks.spawn(self._end_with_retries(active, "finished", prediction))
 
-    async def _predict(self, job: Job) -> Prediction:
-        gallery = self.classifier.gallery
-        path = self._files.path(job.id) if job.upload_bytes else gallery.path(job.image)
+    async def _predict(self, active: ActiveJob) -> Prediction:
+        job = active.job
+        if job.upload_bytes:
+            content = active.picture or await self._stored_picture(job.id)
+        else:
+            content = self.classifier.gallery.path(job.image)
         model = self.classifier.model(job.model)
-        return await self.classifier.predict(PictureSource(path, job.image), model)
+        return await self.classifier.predict(PictureSource(content, job.image), model)
+
+    async def _stored_picture(self, id: str) -> Path | bytes:
+        """Retries until the picture can be read: the job was accepted."""
+        while True:
+            try:
+                return await self._store.picture(id)
+            except (JobStoreError, BusyError) as failure:
+                if self._store.is_closed:
+                    raise
+                log.warning("the picture of a job cannot be read yet: %s", failure)
+                await asyncio.sleep(RETRY_SECONDS)
 
     def _fail(self, active: ActiveJob, reason: str) -> None:
         self._tasks.spawn(self._end_with_retries(active, "failed", error=reason))
@@ -337,28 +395,36 @@ class JobService:
         status: Status,
         prediction: Prediction | None = None,
         error: str | None = None,
-    ) -> bool:
-        """Ends a job in the store and then in memory; returns whether this call ended it.
+    ) -> None:
+        """Ends a job in the store and then in memory, unless it has ended.
 
         Raises JobStoreError if that cannot be written; nothing changes then.
         """
-        id, finished = active.job.id, time.time()
-        if active.is_stored:
-            has_ended = await self._store.end(id, status, finished, prediction, error)
-        else:
-            has_ended = id in self._active
-        if not has_ended:
-            return False
         ended = replace(
-            active.job, status=status, finished=finished, prediction=prediction, error=error
+            active.job, status=status, finished=time.time(), prediction=prediction, error=error
         )
-        self._ended[id] = ended
-        del self._active[id]
-        self._pending.drop(id)
-        active.update(ended)
-        if ended.upload_bytes:
-            await asyncio.to_thread(self._files.remove, id)
-        return True
+        if active.is_stored:
+            is_first = await self._write_end(ended)
+        else:
+            is_first = ended.id in self._active
+        if is_first:
+            self._ended[ended.id] = ended
+        await self._leave(active, ended if is_first else active.job)
+
+    async def _write_end(self, job: Job) -> bool:
+        finished = job.finished or time.time()
+        return await self._store.end(job.id, job.status, finished, job.prediction, job.error)
+
+    async def _leave(self, active: ActiveJob, job: Job) -> None:
+        """Removes a job from memory, the queue and the processors. `job` is its last state."""
+        if self._active.get(job.id) is not active:
+            return
+        del self._active[job.id]
+        self._pending.drop(job.id)
+        active.update(job)
+        if active.task:
+            active.task.cancel()
+        await self._queue.remove(job.id)
 
 
 def _same_request(known: Job, request: str, key: str | None) -> Job:

@@ -1,30 +1,32 @@
 """The job store in SQLite: one file that survives restarts of the server.
 
 A single thread writes. Changes that arrive together are committed together, so many jobs
-share the time until the disk has confirmed a commit.
+share the time until the disk has confirmed a commit. Uploaded pictures are files.
 """
 
-import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from filelock import FileLock, Timeout
 
 from classifier.errors import JobStoreError, JobStoreLockedError
-from classifier.inference.prediction import LabelProbability, Prediction
+from classifier.inference.prediction import Prediction
+from classifier.jobs.database import OnChange, Taken
+from classifier.jobs.files import JobFiles
 from classifier.jobs.job import Job, Status
+from classifier.jobs.rows import COLUMNS, to_job, to_row, to_text
 
 Value = TypeVar("Value")
 
 # The names of files and columns stay as they are, so that jobs survive an upgrade.
 FILE = "record.sqlite"
 LOCK = "record.lock"
+PICTURES = "pictures"
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -45,16 +47,12 @@ CREATE INDEX IF NOT EXISTS ended ON jobs (finished) WHERE finished IS NOT NULL;
 CREATE INDEX IF NOT EXISTS waiting ON jobs (number) WHERE finished IS NULL;
 CREATE TABLE IF NOT EXISTS probe (number INTEGER PRIMARY KEY, time REAL);
 """
-COLUMNS = "id, question, model, image, uploaded, status, starts, created, finished, answer, error"
 MAX_CHANGES = 200  # in one commit
+PICTURES_AT_ONCE = 8
 
 
 class SqliteJobStore:
-    """The jobs in a folder. Only one server can use it at a time.
-
-    Methods that change something return a future immediately. The future is done when the
-    change is on the disk, and raises sqlite3.Error if it could not be written.
-    """
+    """The jobs in a folder: a `JobDatabase` that only one server can use at a time."""
 
     def __init__(self, folder: Path) -> None:
         """Raises JobStoreLockedError if another server uses the store.
@@ -77,16 +75,25 @@ class SqliteJobStore:
             self._writing = _connect(folder / FILE)
             self._writing.executescript(SCHEMA)
             self._reading = _connect(folder / FILE)
-        except sqlite3.Error as error:
+            self._files = JobFiles(folder / PICTURES)
+            self._files.open(job.id for job in self._unfinished() if job.upload_bytes)
+        except (OSError, sqlite3.Error) as error:
             self._lock.release()
             raise _unusable(folder, error) from error
         self._changes: SimpleQueue[_Change[Any] | None] = SimpleQueue()
         self._writer = Thread(target=self._write, name="job-store-writer", daemon=True)
         self._writer.start()
         self._reader = ThreadPoolExecutor(1, "job-store-reader")
+        self._uploads = ThreadPoolExecutor(PICTURES_AT_ONCE, "job-store-pictures")
 
-    def close(self) -> None:
-        """Closes the store after all pending changes are written."""
+    def close(self, interrupted: Iterable[str] = ()) -> None:
+        """Makes all changes that were requested, and closes the store.
+
+        The starts of interrupted jobs are taken back.
+        """
+        self._uploads.shutdown()
+        for id in interrupted:
+            self._undo_start(id)
         self._changes.put(None)
         self._writer.join()
         self._reader.shutdown()
@@ -94,16 +101,36 @@ class SqliteJobStore:
         self._writing.close()
         self._lock.release()
 
-    def add(self, job: Job, key: str | None = None, before: float = 0.0) -> "Future[Job]":
-        """Adds a job, or returns the existing job with the same idempotency key.
+    def watch(self, on_change: OnChange) -> None:
+        """Does nothing: no other server can change these jobs."""
 
-        An existing job that finished before the time `before` is replaced.
-        """
+    def take(self, known: Collection[str], room: int) -> "Future[Taken]":
+        """Takes all unfinished jobs: they belong to the only server, whatever room it has."""
+
+        def read() -> Taken:
+            jobs = self._unfinished()
+            gone = set(known) - {job.id for job in jobs}
+            return Taken([job for job in jobs if job.id not in known], gone)
+
+        return self._read(read)
+
+    def release(self, ids: Collection[str]) -> "Future[list[str]]":
+        """Releases nothing: the next server takes the jobs when it opens the store."""
+        return _done([])
+
+    def add(
+        self,
+        job: Job,
+        picture: BinaryIO | None = None,
+        key: str | None = None,
+        before: float = 0.0,
+    ) -> "Future[Job]":
+        """Adds a job with its picture, or returns the existing job with the idempotency key."""
 
         def run(connection: sqlite3.Connection) -> Job:
             if key is not None:
-                _run(connection, "DELETE FROM jobs WHERE key = ? AND finished < ?", key, before)
-            values = (*_row(job), key)
+                connection.execute("DELETE FROM jobs WHERE key = ? AND finished < ?", (key, before))
+            values = (*to_row(job), key)
             added = connection.execute(
                 f"INSERT INTO jobs ({COLUMNS}, key) VALUES ({', '.join('?' * len(values))}) "
                 "ON CONFLICT (key) DO NOTHING",
@@ -112,18 +139,30 @@ class SqliteJobStore:
             if added.rowcount:
                 return job
             found = connection.execute(f"SELECT {COLUMNS} FROM jobs WHERE key = ?", (key,))
-            return _job(found.fetchone())
+            return to_job(found.fetchone())
 
-        return self._change(run)
+        def run_with_picture(picture: BinaryIO) -> Job:
+            added = None
+            try:
+                self._files.add(job.id, job.upload_bytes, picture)
+                added = self._change(run).result()
+            except OSError as error:
+                raise _not_written(error) from error
+            finally:
+                if added is None or added.id != job.id:
+                    self._files.remove(job.id)
+            return added
 
-    def start(self, id: str) -> "Future[None]":
-        """Counts a start of a job.
+        return self._uploads.submit(run_with_picture, picture) if picture else self._change(run)
 
-        The count survives a crash of this process immediately, and a power failure after a
-        short time.
-        """
+    def picture(self, id: str) -> "Future[Path | bytes]":
+        """Returns the path of a job's picture."""
+        return _done(self._files.path(id))
+
+    def start(self, id: str) -> "Future[bool]":
+        """Counts a start of a job; the future returns False if the job has ended."""
         return self._change(
-            lambda connection: _run(
+            lambda connection: _update(
                 connection,
                 "UPDATE jobs SET status = 'started', starts = starts + 1 "
                 "WHERE id = ? AND finished IS NULL",
@@ -132,10 +171,9 @@ class SqliteJobStore:
             durable=False,
         )
 
-    def undo_start(self, id: str) -> "Future[None]":
-        """Takes back a start: the server stopped, and the job did not cause that."""
+    def _undo_start(self, id: str) -> "Future[bool]":
         return self._change(
-            lambda connection: _run(
+            lambda connection: _update(
                 connection,
                 "UPDATE jobs SET status = 'queued', starts = starts - 1 "
                 "WHERE id = ? AND status = 'started'",
@@ -152,24 +190,29 @@ class SqliteJobStore:
         error: str | None = None,
     ) -> "Future[bool]":
         """Ends a job that has not ended; the future returns whether this call ended it."""
-        text = json.dumps(asdict(prediction)) if prediction else None
-        return self._change(
-            lambda connection: (
-                connection.execute(
-                    "UPDATE jobs SET status = ?, finished = ?, answer = ?, error = ? "
-                    "WHERE id = ? AND finished IS NULL",
-                    (status, finished, text, error, id),
-                ).rowcount
-                == 1
+        text = to_text(prediction)
+        ending = self._change(
+            lambda connection: _update(
+                connection,
+                "UPDATE jobs SET status = ?, finished = ?, answer = ?, error = ? "
+                "WHERE id = ? AND finished IS NULL",
+                status,
+                finished,
+                text,
+                error,
+                id,
             )
         )
 
-    def expire(self, before: float, kept: int, limit: int) -> "Future[int]":
-        """Deletes ended jobs that are too old; returns how many, roughly `limit` at most.
+        def remove_picture(ended: "Future[bool]") -> None:
+            if not ended.exception() and ended.result():
+                self._files.remove(id)
 
-        Too old are jobs that finished before the time `before`, and jobs that are not among
-        the `kept` newest ones.
-        """
+        ending.add_done_callback(remove_picture)
+        return ending
+
+    def expire(self, before: float, kept: int, limit: int) -> "Future[int]":
+        """Deletes ended jobs that are too old."""
 
         def run(connection: sqlite3.Connection) -> int:
             old = connection.execute(
@@ -189,29 +232,48 @@ class SqliteJobStore:
 
     def probe(self, time: float) -> "Future[None]":
         """Writes a few bytes to check that the disk accepts them."""
-        return self._change(
-            lambda connection: _run(connection, "INSERT OR REPLACE INTO probe VALUES (1, ?)", time)
-        )
+
+        def run(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR REPLACE INTO probe VALUES (1, ?)", (time,))
+
+        return self._change(run)
 
     def find(self, id: str) -> "Future[Job | None]":
         """Finds a job by its ID."""
-        return self._reader.submit(self._find, "WHERE id = ?", id)
+        return self._read(lambda: self._find("WHERE id = ?", id))
 
     def find_key(self, key: str) -> "Future[Job | None]":
         """Finds a job by its idempotency key."""
-        return self._reader.submit(self._find, "WHERE key = ?", key)
+        return self._read(lambda: self._find("WHERE key = ?", key))
 
-    def unfinished(self) -> list[Job]:
-        """Returns the jobs that have not ended, oldest first."""
-        found = self._writing.execute(
+    def statuses(self, ids: Collection[str]) -> "Future[dict[str, Status]]":
+        """Returns the statuses of those of the jobs that exist."""
+
+        def read() -> dict[str, Status]:
+            jobs = [self._find("WHERE id = ?", id) for id in ids]
+            return {job.id: job.status for job in jobs if job}
+
+        return self._read(read)
+
+    def _unfinished(self) -> list[Job]:
+        found = self._reading.execute(
             f"SELECT {COLUMNS} FROM jobs WHERE finished IS NULL ORDER BY number"
         )
-        return [_job(row) for row in found]
+        return [to_job(row) for row in found]
 
     def _find(self, condition: str, value: str) -> Job | None:
         found = self._reading.execute(f"SELECT {COLUMNS} FROM jobs {condition}", (value,))
         row = found.fetchone()
-        return row and _job(row)
+        return row and to_job(row)
+
+    def _read(self, read: Callable[[], Value]) -> "Future[Value]":
+        def read_or_explain() -> Value:
+            try:
+                return read()
+            except sqlite3.Error as error:
+                raise JobStoreError(f"The job store cannot be read: {error}.") from error
+
+        return self._reader.submit(read_or_explain)
 
     def _change(
         self, run: Callable[[sqlite3.Connection], Value], durable: bool = True
@@ -232,7 +294,8 @@ class SqliteJobStore:
                 if self._writing.in_transaction:
                     self._writing.execute("ROLLBACK")
                 for change in changes:
-                    change.result.set_exception(error)
+                    known = isinstance(error, sqlite3.Error)
+                    change.result.set_exception(_not_written(error) if known else error)
             else:
                 for change, value in zip(changes, values, strict=True):
                     change.result.set_result(value)
@@ -265,51 +328,26 @@ def _connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _run(connection: sqlite3.Connection, statement: str, *values: object) -> None:
-    connection.execute(statement, values)
+def _update(connection: sqlite3.Connection, statement: str, *values: object) -> bool:
+    """Runs a change of one job, and returns whether it changed."""
+    return connection.execute(statement, values).rowcount == 1
 
 
-def _row(job: Job) -> tuple[object, ...]:
-    prediction = json.dumps(asdict(job.prediction)) if job.prediction else None
-    return (
-        job.id,
-        job.request,
-        job.model,
-        job.image,
-        job.upload_bytes,
-        job.status,
-        job.starts,
-        job.created,
-        job.finished,
-        prediction,
-        job.error,
-    )
-
-
-def _job(row: tuple[Any, ...]) -> Job:
-    id, request, model, image, upload_bytes, status, starts, created, finished, text, error = row
-    prediction = None
-    if text:
-        facts = json.loads(text)
-        labels = tuple(LabelProbability(**label) for label in facts.pop("predictions"))
-        prediction = Prediction(predictions=labels, **facts)
-    return Job(
-        id=id,
-        request=request,
-        model=model,
-        image=image,
-        upload_bytes=upload_bytes,
-        created=created,
-        status=status,
-        starts=starts,
-        finished=finished,
-        prediction=prediction,
-        error=error,
-    )
+def _done(value: Value) -> "Future[Value]":
+    future: Future[Value] = Future()
+    future.set_result(value)
+    return future
 
 
 def _unusable(folder: Path, error: Exception) -> JobStoreError:
     return JobStoreError(
         f"The job store in {folder} cannot be used: {error}. Free some disk space, repair the "
         "folder, or set CLASSIFIER_CACHE to another one."
+    )
+
+
+def _not_written(error: Exception) -> JobStoreError:
+    return JobStoreError(
+        f"The job was not accepted because it cannot be written to disk ({error}). "
+        "The disk may be full. Try again later."
     )

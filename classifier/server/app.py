@@ -22,6 +22,7 @@ from classifier.gradio_internals.start_check import NO_START_CHECK
 from classifier.inference.async_classifier import AsyncClassifier
 from classifier.inference.low_priority import LowPriority
 from classifier.jobs.service import JobService
+from classifier.jobs.store import JobStore
 from classifier.page import layout
 from classifier.pictures.editor import PictureEditor
 from classifier.pictures.uploads import Uploads
@@ -72,7 +73,7 @@ class App:
             self.uploads,
             PictureEditor(),
         )
-        self.jobs = JobService(classifier, settings.cache / "tickets", settings.result_hours)
+        self.jobs = JobService(classifier, JobStore.from_settings(settings))
         self.page = layout.build(self.services, self.jobs)
 
     def open_queue(self) -> None:

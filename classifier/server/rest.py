@@ -15,6 +15,7 @@ from classifier.errors import (
     BusyError,
     ClassifierError,
     InputError,
+    JobStoreAwayError,
     JobStoreError,
     JobStoreLockedError,
     TooLargeError,
@@ -88,7 +89,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "The job does not exist, or has expired."},
     413: {"model": Problem, "description": "The picture is too large."},
     422: {"model": Problem, "description": "A name or a value is not valid."},
-    503: {"model": Problem, "description": "The queue is full; see the header Retry-After."},
+    503: {"model": Problem, "description": "Try again later; see the header Retry-After."},
     507: {"model": Problem, "description": "The job cannot be written to disk."},
 }
 
@@ -116,7 +117,7 @@ def problem(error: ClassifierError) -> JSONResponse:
     content: dict[str, Any] = {"detail": str(error)}
     if isinstance(error, UnknownNameError):
         content["valid"] = error.valid
-    if isinstance(error, BusyError):
+    if isinstance(error, BusyError | JobStoreAwayError):
         return JSONResponse(content, 503, {"Retry-After": str(error.seconds)})
     if isinstance(error, TooLargeError):
         return JSONResponse(content, 413)

@@ -161,7 +161,7 @@ def test_a_store_that_cannot_be_opened_is_tried_again(
             with pytest.raises(type(errors[0])):
                 await service.submit("tiny", PICTURE.name)
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                while remaining or not service._store._store:
+                while remaining or not service._store._database:
                     await asyncio.sleep(0.01)
             assert (await service.submit("tiny", PICTURE.name)).is_stored
 
@@ -189,7 +189,7 @@ def test_the_store_is_unlocked_if_the_folder_of_pictures_cannot_be_read(
                 await service.submit("tiny", PICTURE.name)
             # The lock was released, so the next attempt can open the store.
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                while not service._store._store:
+                while not service._store._database:
                     await asyncio.sleep(0.01)
             assert (await service.submit("tiny", PICTURE.name)).is_stored
 
@@ -210,10 +210,10 @@ def test_a_job_that_is_not_stored_survives_the_opening_of_the_store(
             assert not state.is_stored
             first.close()
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                while not service._store._store:
+                while not service._store._database:
                     await asyncio.sleep(0.01)
             id = state.job.id
-            assert service._files.path(id).read_bytes() == PICTURE.read_bytes()
+            assert service._active[id].picture == PICTURE.read_bytes()
             await service.run(id)
             assert await status(service, id) == "finished"
 

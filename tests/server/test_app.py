@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from classifier.page.answer.handlers import AnswerHandlers
-from classifier.server.app import MAX_EVENTS
-from tests.support.app_process import has_launched
+from classifier.server.app import MAX_EVENTS, App
+from classifier.settings import Settings
+from tests.support.app_process import has_launched, run_in_process
 from tests.support.job_service import PICTURE, opened
 from tests.support.server import DEFAULT, PROJECT, environment, free_port, run, wait_for
 
@@ -91,3 +92,13 @@ def test_a_request_that_is_rejected_leaves_no_picture(tmp_path: Path) -> None:
     with pytest.raises(gradio.Error, match="The server is stopping"):
         run(work())
     assert not list(tmp_path.rglob("*-edited.png"))
+
+
+def has_psycopg(cache: Path) -> bool:
+    """Whether an app with the default settings imports psycopg."""
+    App(Settings(cache=cache))
+    return "psycopg" in sys.modules
+
+
+def test_without_a_database_psycopg_is_not_imported(tmp_path: Path) -> None:
+    assert not run_in_process(has_psycopg, tmp_path)

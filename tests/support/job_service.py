@@ -31,10 +31,10 @@ class Held:
 
 
 @asynccontextmanager
-async def opened(cache: Path) -> AsyncIterator[Any]:
+async def opened(cache: Path, **settings: Any) -> AsyncIterator[Any]:
     """An app with an open job service. Its queue accepts jobs and starts none by itself."""
     # Inside an event loop: Gradio would otherwise create one and never close it.
-    app: Any = App(Settings(cache=cache, queue_size=10))
+    app: Any = App(Settings(cache=cache, queue_size=10, **settings))
     app.open_queue()
 
     async def predict(*values: object) -> Prediction:
@@ -59,6 +59,6 @@ async def status(service: Any, id: str) -> str:
 def unfinished(cache: Path) -> list[str]:
     """The IDs of the stored jobs that have not ended."""
     store = SqliteJobStore(cache / "tickets")
-    jobs = store.unfinished()
+    jobs = store.take((), room=0).result().new
     store.close()
     return [job.id for job in jobs]

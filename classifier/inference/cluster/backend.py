@@ -65,7 +65,7 @@ class Cluster:
                 "nothing, or that Ray is installed: pip install -r requirements-cluster.txt",
             )
         self._start = Start(
-            settings,
+            replace(settings, jobs_url=""),  # replicas need no password of the database
             tuple(models),
             tuple(model.parameters * 4 / (1 << 20) for model in models.values()),
         )
