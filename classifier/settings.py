@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 
 from classifier.errors import SettingError
+from classifier.logs import Format
 from classifier.machine import memory_mb, processors
 
 log = logging.getLogger(__name__)
@@ -66,8 +67,9 @@ class Settings:
     device's memory. Job results expire after `result_hours`. An upload can have `upload_mb`
     and is deleted within `upload_seconds`. Models run on the Ray cluster with the address
     `cluster`; "" is this process. Jobs are kept in the PostgreSQL database `jobs_url`; "" is a
-    file in the cache. `server_name` is the address to serve at, without brackets; "" is this
-    machine only. Without a `server_port`, a free one from 7860 up is used.
+    file in the cache. The log has the format `log`. `server_name` is the address to serve at,
+    without brackets; "" is this machine only. Without a `server_port`, a free one from 7860 up
+    is used.
     """
 
     images: Path = IMAGES
@@ -82,6 +84,7 @@ class Settings:
     upload_mb: int = 256
     upload_seconds: int = 3600
     cache: Path = field(default_factory=default_cache)
+    log: Format = "text"
     cluster: str = ""
     jobs_url: str = field(default="", repr=False)  # it can contain a password
     server_name: str = ""
@@ -135,6 +138,7 @@ class Settings:
                 "UPLOAD_SECONDS", _count, cls.upload_seconds, "a whole number from 1 up"
             ),
             cache=read("CACHE", _folder, default_cache(), "a folder"),
+            log=read("LOG", _log_format, cls.log, "text or json"),
             cluster=cluster,
             jobs_url=read(
                 "JOBS_URL",
@@ -222,6 +226,13 @@ def _postgres_url(text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://")):
         raise ValueError
     return text
+
+
+def _log_format(text: str) -> Format:
+    match text:
+        case "text" | "json":
+            return text
+    raise ValueError
 
 
 def _switch(text: str) -> bool:

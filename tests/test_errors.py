@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from classifier import errors
@@ -143,3 +145,22 @@ def test_a_long_name_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     error = UnknownNameError("picture", "a" * 4_000_000, [f"{number}.jpg" for number in range(99)])
 
     assert len(str(error)) < 500
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.SettingError("CLASSIFIER_DEVICE", "tpu", "cpu or cuda"),
+        errors.UnknownNameError("model", "resnet", ["resnet18", "resnet50"]),
+        errors.BusyError("The queue is full.", 3),
+        errors.JobStoreAwayError("The database is away.", 2),
+        errors.PictureError("'a.png' is not a picture."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_can_be_sent_to_another_process(error: errors.ClassifierError) -> None:
+    copy = pickle.loads(pickle.dumps(error))
+
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert copy.__dict__ == error.__dict__

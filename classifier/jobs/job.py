@@ -40,8 +40,8 @@ class ActiveJob:
 
     `cache_key` finds its result in the cache of predictions. `is_stored` says whether the job
     is in the job store; if it is not, `picture` is its uploaded picture. `download_fraction` is
-    the progress of its model's download, in 0-1. `task` runs the job. `queue_exits` counts how
-    often the job left Gradio's queue.
+    the progress of its model's download, in 0-1. `task` runs the job since the time `started`.
+    `queue_exits` counts how often the job left Gradio's queue. `failure` is the kind of its error.
     """
 
     job: Job
@@ -51,6 +51,8 @@ class ActiveJob:
     download_fraction: float | None = None
     task: "asyncio.Task[None] | None" = None
     queue_exits: int = 0
+    started: float | None = None
+    failure: str = ""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def update(self, job: Job) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from cachetools import LRUCache
 
+from classifier import logs, metrics
 from classifier.errors import (
     BusyError,
     ClassifierError,
@@ -330,17 +331,22 @@ class JobService:
 
     async def _work(self, active: ActiveJob) -> None:
         job = active.job
+        logs.JOB.set(job.id)  # of this task
         if active.is_stored and not await self._store.start(job.id):
             self.let_go([job.id])
             return
+        active.started = time.time()
+        metrics.QUEUE_SECONDS.observe(max(0.0, active.started - job.created))
         if job.id in self._active:
             active.update(replace(job, status="started"))
         try:
             prediction = await self._predict(active)
         except ClassifierError as error:
+            active.failure = type(error).__name__
             self._fail(active, str(error))
-        except Exception:
+        except Exception as error:
             log.exception("a job failed")
+            active.failure = type(error).__name__
             self._fail(active, FAILED)
         else:
             if active.cache_key and not self.classifier.delay_seconds:
@@ -409,6 +415,7 @@ class JobService:
             is_first = ended.id in self._active
         if is_first:
             self._ended[ended.id] = ended
+            _record(active, ended)
         await self._leave(active, ended if is_first else active.job)
 
     async def _write_end(self, job: Job) -> bool:
@@ -425,6 +432,19 @@ class JobService:
         if active.task:
             active.task.cancel()
         await self._queue.remove(job.id)
+
+
+def _record(active: ActiveJob, ended: Job) -> None:
+    """Counts a job that has ended, and writes its line of the log, without the user's data."""
+    metrics.JOBS.labels(ended.status).inc()
+    facts: dict[str, object] = {"job": ended.id, "status": ended.status, "model": ended.model}
+    if active.started:
+        facts["queued_seconds"] = round(max(0.0, active.started - ended.created), 3)
+    if ended.prediction:
+        facts["inference_seconds"] = round(ended.prediction.seconds, 4)
+    if active.failure:
+        facts["error"] = active.failure
+    logs.job("job ended", **facts)
 
 
 def _same_request(known: Job, request: str, key: str | None) -> Job:

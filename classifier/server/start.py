@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from classifier import logs
 from classifier.errors import ClassifierError
 from classifier.gradio_internals.environment import hidden_from_gradio
 from classifier.settings import Settings
@@ -18,6 +19,7 @@ def create() -> App:
     """Returns the app. Exits with a sentence if a setting in the environment is wrong."""
     try:
         settings = Settings.from_environment(os.environ).with_writable_cache()
+        logs.configure(settings.log)
         # Gradio is imported only now: it would not explain a wrong setting of its own.
         with hidden_from_gradio():
             from classifier.server.app import App

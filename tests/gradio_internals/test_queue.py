@@ -9,6 +9,7 @@ from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 
+from classifier.endpoints.endpoint import INFERENCE
 from classifier.gradio_internals.job_queue import REQUEST
 from classifier.gradio_internals.queue import Queue
 from classifier.gradio_internals.queue_idle import ACTIVE_SECONDS, IDLE_SLEEP_SECONDS
@@ -44,6 +45,15 @@ def test_the_page_uses_this_queue(app: App) -> None:
     assert queue.update_intervals == STATUS_SECONDS
     assert not queue.live_updates
     assert queue.blocks is app.page
+
+
+def test_the_concurrency_follows_the_cluster(app: App) -> None:
+    queue = app.queue
+
+    for limit in (5, 2):
+        queue.set_concurrency(INFERENCE, limit)
+
+        assert queue.event_queue_per_concurrency_id[INFERENCE].concurrency_limit == limit
 
 
 def test_a_lost_session_does_not_stop_the_queue(app: App) -> None:

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from classifier import logs
 from classifier.download import ProgressCallback, no_progress
 from classifier.errors import ClassifierError, ClusterError, SettingError
 from classifier.inference.cluster.messages import (
+    NO_PICTURE,
     Cancel,
     Done,
     FromLink,
     Lost,
+    Picture,
     Progress,
     Request,
     Start,
@@ -121,32 +125,29 @@ class Cluster:
 
     async def classify(self, picture: PictureSource, model: Model) -> Prediction:
         """See `Backend.classify`."""
-        content = await _content(picture)
-        prediction: Prediction = await self._ask("classify", model, content, picture.name)
+        sent = await _picture(picture)
+        prediction: Prediction = await self._ask("classify", model, sent)
         return prediction
 
     async def explain(
         self, picture: PictureSource, model: Model, label: str | None, report: ProgressCallback
     ) -> Explanation:
         """See `Backend.explain`."""
-        content = await _content(picture)
-        explanation: Explanation = await self._ask(
-            "explain", model, content, picture.name, label, report
-        )
+        sent = await _picture(picture)
+        explanation: Explanation = await self._ask("explain", model, sent, label, report)
         return explanation
 
     async def _ask(
         self,
         work: Work,
         model: Model,
-        picture: bytes = b"",
-        name: str = "",
+        picture: Picture = NO_PICTURE,
         label: str | None = None,
         report: ProgressCallback = no_progress,
     ) -> Any:
         """Sends a request and returns its result."""
         self._number += 1
-        request = Request(self._number, work, model.name, picture, name, label)
+        request = Request(self._number, work, model.name, picture, label)
         result: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._calls[request.id] = _Call(request, result, report)
         self._send(request)
@@ -251,13 +252,13 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-async def _content(picture: PictureSource) -> bytes:
-    """Returns the content of a file that a replica on another machine cannot read."""
-    source = picture.content
-    if isinstance(source, bytes):
-        return source
-    try:
-        return await asyncio.to_thread(source.read_bytes)
-    except OSError:
-        await asyncio.to_thread(detect_format, source, picture.name)  # raises the error for it
-        raise
+async def _picture(source: PictureSource) -> Picture:
+    """Returns a picture with its content: a replica on another machine cannot read the file."""
+    content = source.content
+    if isinstance(content, Path):
+        try:
+            content = await asyncio.to_thread(content.read_bytes)
+        except OSError:
+            await asyncio.to_thread(detect_format, content, source.name)  # raises its error
+            raise
+    return Picture(content, source.name, logs.JOB.get())

@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from classifier.errors import ClassifierError
-from classifier.inference.cluster.messages import Done, FromLink, Lost, Progress, Request
+from classifier.inference.cluster.messages import Done, FromLink, Lost, Picture, Progress, Request
 from classifier.inference.prediction import Prediction
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class Replicas(Protocol):
     """The calls to replicas. Every exception means that the replica has failed."""
 
     async def classify(
-        self, model: str, pictures: Sequence[tuple[bytes, str]]
+        self, model: str, pictures: Sequence[Picture]
     ) -> list[Prediction | ClassifierError]: ...
 
     def follow(self, request: Request) -> Any:
@@ -111,9 +111,9 @@ class Dispatcher:
         ]
         free = self._count * CALLS - self._calls
         size = min(math.ceil((1 + len(similar)) / free), self._most(first.model))
-        group, volume = [first], len(first.picture)
+        group, volume = [first], len(first.picture.content)
         for request in similar[: size - 1]:
-            volume += len(request.picture)
+            volume += len(request.picture.content)
             if volume > MAX_BYTES:
                 break
             group.append(request)
@@ -142,9 +142,7 @@ class Dispatcher:
     async def _classify(self, group: Sequence[Request]) -> None:
         model = group[0].model
         try:
-            outcomes = await self._replicas.classify(
-                model, [(request.picture, request.name) for request in group]
-            )
+            outcomes = await self._replicas.classify(model, [request.picture for request in group])
         except Exception as error:  # Ray has many, and all of them mean the same here
             self._lose(group, error)
             return

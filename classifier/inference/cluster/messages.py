@@ -4,7 +4,7 @@ import asyncio
 import pickle
 import struct
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from classifier.errors import ClassifierError
 from classifier.inference.explanation import Explanation
@@ -25,19 +25,28 @@ class Start:
     model_megabytes: tuple[float, ...]
 
 
+class Picture(NamedTuple):
+    """A picture on its way to a replica: `job` is the ID of the job that it belongs to, if any."""
+
+    content: bytes
+    name: str
+    job: str = ""
+
+
+NO_PICTURE = Picture(b"", "")
+
+
 @dataclass(frozen=True)
 class Request:
     """Work for a replica. `tries` counts how often it was lost with a replica before.
 
-    `picture` is the content of a file that responses call `name`; both are empty for work
-    without a picture. `label` is the only one to explain.
+    `picture` is empty for work without a picture. `label` is the only one to explain.
     """
 
     id: int
     work: Work
     model: str
-    picture: bytes = b""
-    name: str = ""
+    picture: Picture = NO_PICTURE
     label: str | None = None
     tries: int = 0
 

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from ray import serve
 
+from classifier import logs
 from classifier.errors import ClassifierError, ClusterError
 from classifier.inference.classifier import Classifier
+from classifier.inference.cluster.messages import Picture
 from classifier.inference.engine import Engine
 from classifier.inference.explanation import Explanation, explain
 from classifier.inference.prediction import Prediction
@@ -39,6 +41,7 @@ class Replica:
         """`model_megabytes` are the sizes of the models that may be asked for."""
         self._version = version
         own = node_settings(settings)
+        logs.configure(settings.log)
         engine = Engine(
             own.device,
             WeightsCache(own.cache / "weights"),
@@ -61,22 +64,27 @@ class Replica:
         self._resident = multiplexed(load)
 
     async def classify(
-        self, model: str, pictures: Sequence[tuple[bytes, str]]
+        self, model: str, pictures: Sequence[Picture]
     ) -> list[Prediction | ClassifierError]:
-        """Returns the prediction for each picture and its name, or the error of the picture."""
+        """Returns the prediction for each picture, or the error of the picture."""
         try:
             resident = await self._resident(model)
         except ClassifierError as error:
             return [error] * len(pictures)
         waiting = [
-            asyncio.wrap_future(self._classifier.submit(content, name, resident.model))
-            for content, name in pictures
+            asyncio.wrap_future(
+                self._classifier.submit(picture.content, picture.name, resident.model)
+            )
+            for picture in pictures
         ]
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        return [_returned(outcome) for outcome in outcomes]
+        results = [_returned(outcome) for outcome in outcomes]
+        for picture, result in zip(pictures, results, strict=True):
+            _log(picture, model, result)
+        return results
 
     async def explain(
-        self, model: str, picture: bytes, name: str, label: str | None
+        self, model: str, picture: Picture, label: str | None
     ) -> AsyncGenerator[float | Explanation | ClassifierError]:
         """Yields the fraction that is done, several times, and then the result."""
         try:
@@ -93,7 +101,9 @@ class Replica:
                 raise asyncio.CancelledError
 
         turn = self._classifier.run(
-            lambda: explain(self._classifier, picture, name, resident.model, label, report)
+            lambda: explain(
+                self._classifier, picture.content, picture.name, resident.model, label, report
+            )
         )
         waiting = asyncio.wrap_future(turn)
         try:
@@ -192,6 +202,17 @@ def fitting(megabytes: Sequence[float], memory_mb: int) -> int:
             break
         count += 1
     return max(1, count)
+
+
+def _log(picture: Picture, model: str, result: Prediction | ClassifierError) -> None:
+    """Writes a line for a picture that belongs to a job, without the user's data."""
+    if picture.job:
+        facts: dict[str, object] = {"job": picture.job, "model": model}
+        if isinstance(result, Prediction):
+            facts["inference_seconds"] = round(result.seconds, 4)
+        else:
+            facts["error"] = type(result).__name__
+        logs.job("picture classified", **facts)
 
 
 def _returned(outcome: Result | BaseException) -> Result | ClassifierError:

@@ -13,7 +13,7 @@ from ray.serve.schema import LoggingConfig
 import classifier
 from classifier.errors import ClassifierError
 from classifier.inference.cluster.dispatcher import CALLS
-from classifier.inference.cluster.messages import Request, Start
+from classifier.inference.cluster.messages import Picture, Request, Start
 from classifier.inference.cluster.replica import Replica
 from classifier.inference.prediction import Prediction
 from classifier.machine import processors
@@ -103,7 +103,7 @@ class ServeReplicas:
         self._handle = handle
 
     async def classify(
-        self, model: str, pictures: Sequence[tuple[bytes, str]]
+        self, model: str, pictures: Sequence[Picture]
     ) -> list[Prediction | ClassifierError]:
         """See `Replica.classify`."""
         handle = self._handle.options(multiplexed_model_id=model)
@@ -116,9 +116,7 @@ class ServeReplicas:
         if request.work == "download":
             answer = handle.download.remote(request.model)
         else:
-            answer = handle.explain.remote(
-                request.model, request.picture, request.name, request.label
-            )
+            answer = handle.explain.remote(request.model, request.picture, request.label)
         async for value in answer:
             yield value
 

@@ -21,6 +21,7 @@ from classifier.inference.cluster.messages import (
     Done,
     FromLink,
     Lost,
+    Picture,
     Progress,
     Request,
     Start,
@@ -122,9 +123,9 @@ def always(message: ToLink) -> list[FromLink]:
             return [READY]
         case Request(id=id, work="download"):
             return [Progress(id, 0.5), Done(id, None)]
-        case Request(id=id, picture=b"bad"):
+        case Request(id=id, picture=Picture(content=b"bad")):
             return [Done(id, PictureError("not a picture"))]
-        case Request(id=id, picture=b"deadly"):
+        case Request(id=id, picture=Picture(content=b"deadly")):
             return [Lost(id)]
         case Request(id=id):
             return [Done(id, PREDICTION)]
@@ -140,7 +141,7 @@ def test_a_prediction_comes_from_the_cluster(links: FakeLinks, models: Catalogue
     assert isinstance(start, Start)
     assert start.settings.cluster == "local"
     assert start.model_names == ("tiny", "resnet18", "alexnet")
-    assert request == Request(1, "classify", "tiny", b"picture", "cup.png")
+    assert request == Request(1, "classify", "tiny", Picture(b"picture", "cup.png"))
 
 
 def test_a_file_is_sent_with_its_content(
@@ -157,7 +158,7 @@ def test_a_file_is_sent_with_its_content(
     use(models, work)
 
     assert isinstance(links.received[-1], Request)
-    assert links.received[-1].picture == b"content"
+    assert links.received[-1].picture.content == b"content"
 
 
 def test_a_missing_ray_is_explained(models: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:

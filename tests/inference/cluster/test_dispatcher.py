@@ -6,7 +6,15 @@ import pytest
 
 from classifier.errors import ClassifierError, PictureError
 from classifier.inference.cluster.dispatcher import CALLS, MAX_BYTES, MAX_PICTURES, Dispatcher
-from classifier.inference.cluster.messages import Done, FromLink, Lost, Progress, Request, Work
+from classifier.inference.cluster.messages import (
+    Done,
+    FromLink,
+    Lost,
+    Picture,
+    Progress,
+    Request,
+    Work,
+)
 from classifier.inference.prediction import LabelProbability, Prediction
 
 SECONDS = 0.01
@@ -23,13 +31,13 @@ class FakeReplicas:
         self.stopped = False
 
     async def classify(
-        self, model: str, pictures: Sequence[tuple[bytes, str]]
+        self, model: str, pictures: Sequence[Picture]
     ) -> list[Prediction | ClassifierError]:
-        self.calls.append((model, [content for content, _ in pictures]))
+        self.calls.append((model, [picture.content for picture in pictures]))
         await self.go.wait()
-        if any(content == b"deadly" for content, _ in pictures):
+        if any(picture.content == b"deadly" for picture in pictures):
             raise RuntimeError("the replica has died\nwith a long story")
-        return [self.outcome(model, *picture) for picture in pictures]
+        return [self.outcome(model, picture.content, picture.name) for picture in pictures]
 
     def outcome(self, model: str, content: bytes, name: str) -> Prediction | ClassifierError:
         if content == b"bad":
@@ -51,7 +59,7 @@ class FakeReplicas:
 
 def requests(*pictures: bytes, model: str = "tiny", first: int = 1) -> list[Request]:
     return [
-        Request(number, "classify", model, content, f"{number}.png")
+        Request(number, "classify", model, Picture(content, f"{number}.png"))
         for number, content in enumerate(pictures, start=first)
     ]
 
@@ -173,7 +181,7 @@ def test_a_dead_replica_loses_its_group_and_what_is_sent_again_travels_alone() -
         assert lost == {1, 2}
         sent.clear()
         for request in given[:2]:
-            again = Request(request.id, "classify", "tiny", request.picture, request.name, tries=1)
+            again = Request(request.id, "classify", "tiny", request.picture, tries=1)
             dispatcher.add(again)
         await settle()
 
@@ -214,7 +222,7 @@ def test_large_pictures_travel_in_smaller_groups() -> None:
 @pytest.mark.parametrize("work_kind", ["classify", "explain"])
 def test_a_cancelled_request_is_not_sent(work_kind: Work) -> None:
     async def work(dispatcher: Dispatcher, fake: FakeReplicas, sent: list[FromLink]) -> None:
-        dispatcher.add(Request(1, work_kind, "tiny", b"picture"))
+        dispatcher.add(Request(1, work_kind, "tiny", Picture(b"picture", "a.png")))
         dispatcher.cancel(1)
         dispatcher.set_replicas(1)
         await settle()
@@ -228,7 +236,7 @@ def test_a_cancelled_request_is_not_sent(work_kind: Work) -> None:
 def test_a_running_explanation_stops_when_it_is_cancelled() -> None:
     async def work(dispatcher: Dispatcher, fake: FakeReplicas, sent: list[FromLink]) -> None:
         fake.go.clear()
-        dispatcher.add(Request(1, "explain", "tiny", b"picture"))
+        dispatcher.add(Request(1, "explain", "tiny", Picture(b"picture", "a.png")))
         await settle()
         assert sent == [Progress(1, 0.5)]
         dispatcher.cancel(1)
@@ -246,7 +254,7 @@ def test_a_running_explanation_stops_when_it_is_cancelled() -> None:
 def test_downloads_and_explanations_report_their_progress() -> None:
     async def work(dispatcher: Dispatcher, fake: FakeReplicas, sent: list[FromLink]) -> None:
         dispatcher.add(Request(1, "download", "tiny"))
-        dispatcher.add(Request(2, "explain", "tiny", b"picture"))
+        dispatcher.add(Request(2, "explain", "tiny", Picture(b"picture", "a.png")))
         await settle()
 
     _, sent = dispatch(work)

@@ -51,7 +51,8 @@ def labels(server: Server) -> dict[bytes, str]:
 def enlarged(file: Path) -> bytes:
     content = io.BytesIO()
     with Image.open(file) as picture:
-        picture.convert("RGB").resize((4000, 3000)).save(content, "PNG", compress_level=1)
+        large = picture.convert("RGB").resize((4000, 3000), Image.Resampling.NEAREST)
+        large.save(content, "PNG")
     return content.getvalue()
 
 
