@@ -20,6 +20,7 @@ from classifier.gradio_internals.queue_session_limits import (
 )
 from classifier.gradio_internals.tunnels import close_tunnels
 from classifier.server.app import STATUS_SECONDS, App
+from tests.support.browsing import PICTURES
 from tests.support.server import run
 
 
@@ -50,10 +51,14 @@ def test_the_page_uses_this_queue(app: App) -> None:
 def test_the_concurrency_follows_the_cluster(app: App) -> None:
     queue = app.queue
 
-    for limit in (5, 2):
-        queue.set_concurrency(INFERENCE, limit)
+    async def work() -> None:
+        for limit in (5, 2, 7):
+            queue.set_concurrency(INFERENCE, limit)
+            await push(app, PICTURES[0], "tiny", session=f"session-{limit}")
 
-        assert queue.event_queue_per_concurrency_id[INFERENCE].concurrency_limit == limit
+            assert queue.event_queue_per_concurrency_id[INFERENCE].concurrency_limit == limit
+
+    run(work())
 
 
 def test_a_lost_session_does_not_stop_the_queue(app: App) -> None:

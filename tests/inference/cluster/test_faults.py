@@ -121,6 +121,8 @@ def test_no_job_is_lost_with_a_replica(
 ) -> None:
     with load(server, labels) as ended:
         wait_for_jobs(ended)
+        # The queue starts as many jobs as the replica can take, and not one after the other.
+        wait_for(lambda: "classifier_running 6.0" in server.http.get("/metrics").text)
         (replica,) = replicas(cluster.head)
         os.kill(replica, signal.SIGKILL)
         wait_for_jobs(ended)
