@@ -27,6 +27,8 @@ CREATE INDEX IF NOT EXISTS classifier_jobs_ended ON classifier_jobs (finished)
     WHERE finished IS NOT NULL;
 CREATE INDEX IF NOT EXISTS classifier_jobs_waiting ON classifier_jobs (number)
     WHERE finished IS NULL;
+CREATE INDEX IF NOT EXISTS classifier_jobs_with_pictures ON classifier_jobs (uploaded)
+    WHERE finished IS NULL AND uploaded > 0;
 CREATE TABLE IF NOT EXISTS classifier_pictures (id TEXT PRIMARY KEY, content BYTEA NOT NULL);
 CREATE TABLE IF NOT EXISTS classifier_servers (
     id TEXT PRIMARY KEY,

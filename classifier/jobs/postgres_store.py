@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -133,35 +134,34 @@ class PostgresJobStore:
 
         def insert_with_picture(connection: Connection, picture: BinaryIO) -> bool:
             _check_room(connection, job.upload_bytes)
-            picture.seek(0)
-            connection.execute(
-                "INSERT INTO classifier_pictures VALUES (%s, %s)", (job.id, picture.read())
-            )
-            # From here on, other servers add no picture until this one counts.
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (ROOM_LOCK,))
-            _check_room(connection, job.upload_bytes)
-            if insert(connection):
-                return True
-            raise psycopg.Rollback
+            with connection.transaction():
+                picture.seek(0)
+                connection.execute(
+                    "INSERT INTO classifier_pictures VALUES (%s, %s)", (job.id, picture.read())
+                )
+                # From here on, other servers add no picture until this one counts.
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", (ROOM_LOCK,))
+                _check_room(connection, job.upload_bytes)
+                if insert(connection):
+                    return True
+                raise psycopg.Rollback
+            return False
 
         def run(connection: Connection) -> Job:
             while True:
-                with connection.transaction():
-                    if key is not None:
-                        connection.execute(
-                            "DELETE FROM classifier_jobs WHERE key = %s AND finished < %s",
-                            (_storable(key), before),
-                        )
-                    if insert_with_picture(connection, picture) if picture else insert(connection):
-                        return job
-                if existing := _find(connection, "WHERE key = %s", key or ""):
-                    return existing  # and otherwise, it has just been deleted
+                if picture is None:
+                    is_added = insert(connection)
+                else:
+                    is_added = insert_with_picture(connection, picture)
+                if is_added:
+                    return job
+                existing = _find(connection, "WHERE key = %s", key or "")
+                if existing and (existing.finished is None or existing.finished >= before):
+                    return existing
+                if existing:
+                    connection.execute("DELETE FROM classifier_jobs WHERE id = %s", (existing.id,))
 
-        def run_alone(connection: Connection) -> Job:
-            insert(connection)
-            return job
-
-        return self._run(run if picture or key is not None else run_alone)
+        return self._run(run)
 
     def picture(self, id: str) -> "Future[Path | bytes]":
         """Returns the content of a job's picture."""
@@ -274,21 +274,31 @@ class PostgresJobStore:
 
 
 def _take(connection: Connection, server: str, room: int, can_judge: bool) -> None:
-    """Makes jobs without a living owner those of a server."""
+    """Makes jobs without a living owner those of a server.
+
+    When the database starts, all leases have run out, so servers have time to renew them first.
+    """
     connection.execute(
-        "UPDATE classifier_jobs SET owner = %s, status = 'queued' WHERE number IN ("
+        "UPDATE classifier_jobs SET owner = %(server)s, status = 'queued' WHERE number IN ("
         "SELECT number FROM classifier_jobs WHERE finished IS NULL AND (owner IS NULL OR "
-        "%s AND NOT EXISTS (SELECT FROM classifier_servers "
-        "WHERE id = owner AND seen > clock_timestamp() - %s * interval '1 second')) "
-        "ORDER BY number LIMIT %s FOR UPDATE SKIP LOCKED)",
-        (server, can_judge, LEASE_SECONDS, room),
+        "%(can_judge)s AND pg_postmaster_start_time() < clock_timestamp() - %(lease)s AND "
+        "NOT EXISTS (SELECT FROM classifier_servers "
+        "WHERE id = owner AND seen > clock_timestamp() - %(lease)s)) "
+        "ORDER BY number LIMIT %(room)s FOR UPDATE SKIP LOCKED)",
+        {
+            "server": server,
+            "can_judge": can_judge,
+            "lease": timedelta(seconds=LEASE_SECONDS),
+            "room": room,
+        },
     )
 
 
 def _check_room(connection: Connection, size: int) -> None:
     """Raises NoRoomError if there are too many pictures already."""
     total = connection.execute(
-        "SELECT coalesce(sum(uploaded), 0) FROM classifier_jobs WHERE finished IS NULL"
+        "SELECT coalesce(sum(uploaded), 0) FROM classifier_jobs "
+        "WHERE finished IS NULL AND uploaded > 0"
     ).fetchone()
     if total and int(total[0]) + size > MAX_TOTAL_BYTES:
         raise no_room()

@@ -7,6 +7,7 @@ share the time until the disk has confirmed a commit. Uploaded pictures are file
 import sqlite3
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -191,7 +192,13 @@ class SqliteJobStore:
     ) -> "Future[bool]":
         """Ends a job that has not ended; the future returns whether this call ended it."""
         text = to_text(prediction)
-        ending = self._change(
+
+        def remove_picture(has_ended: bool) -> None:
+            if has_ended:
+                with suppress(OSError):  # the next start deletes it
+                    self._files.remove(id)
+
+        return self._change(
             lambda connection: _update(
                 connection,
                 "UPDATE jobs SET status = ?, finished = ?, answer = ?, error = ? "
@@ -201,15 +208,9 @@ class SqliteJobStore:
                 text,
                 error,
                 id,
-            )
+            ),
+            afterwards=remove_picture,
         )
-
-        def remove_picture(ended: "Future[bool]") -> None:
-            if not ended.exception() and ended.result():
-                self._files.remove(id)
-
-        ending.add_done_callback(remove_picture)
-        return ending
 
     def expire(self, before: float, kept: int, limit: int) -> "Future[int]":
         """Deletes ended jobs that are too old."""
@@ -276,9 +277,13 @@ class SqliteJobStore:
         return self._reader.submit(read_or_explain)
 
     def _change(
-        self, run: Callable[[sqlite3.Connection], Value], durable: bool = True
+        self,
+        run: Callable[[sqlite3.Connection], Value],
+        durable: bool = True,
+        afterwards: Callable[[Value], None] | None = None,
     ) -> "Future[Value]":
-        change = _Change(run, durable)
+        """Runs a change in the next commit, and calls `afterwards` when it is on the disk."""
+        change = _Change(run, durable, afterwards)
         self._changes.put(change)
         return change.result
 
@@ -298,6 +303,8 @@ class SqliteJobStore:
                     change.result.set_exception(_not_written(error) if known else error)
             else:
                 for change, value in zip(changes, values, strict=True):
+                    if change.afterwards:
+                        change.afterwards(value)
                     change.result.set_result(value)
 
     def _next_changes(self) -> "list[_Change[Any]]":
@@ -314,9 +321,15 @@ class SqliteJobStore:
 
 
 class _Change(Generic[Value]):
-    def __init__(self, run: Callable[[sqlite3.Connection], Value], durable: bool) -> None:
+    def __init__(
+        self,
+        run: Callable[[sqlite3.Connection], Value],
+        durable: bool,
+        afterwards: Callable[[Value], None] | None,
+    ) -> None:
         self.run = run
         self.durable = durable
+        self.afterwards = afterwards
         self.result: Future[Value] = Future()
         # An accepted change is written even if its caller is cancelled.
         self.result.set_running_or_notify_cancel()

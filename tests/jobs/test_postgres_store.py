@@ -1,6 +1,7 @@
 """The job store in PostgreSQL when several servers share it, or the database fails."""
 
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -8,6 +9,7 @@ from queue import SimpleQueue
 import pytest
 
 from classifier.errors import JobStoreAwayError, SettingError
+from classifier.jobs import postgres_store
 from classifier.jobs import store as job_store
 from classifier.jobs.job import Job
 from classifier.jobs.postgres_store import PostgresJobStore
@@ -33,12 +35,10 @@ def stores(url: str) -> Iterator[tuple[PostgresJobStore, PostgresJobStore]]:
     second.close()
 
 
-def let_lease_run_out(postgres: Postgres, url: str, store: PostgresJobStore) -> None:
-    with postgres.connect(url) as connection:
-        connection.execute(
-            "UPDATE classifier_servers SET seen = now() - interval '1 minute' WHERE id = %s",
-            (store.server,),
-        )
+@pytest.fixture
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes all leases run out almost at once."""
+    monkeypatch.setattr(postgres_store, "LEASE_SECONDS", 0.01)
 
 
 def ids(jobs: list[Job]) -> list[str]:
@@ -65,34 +65,34 @@ def test_the_jobs_of_a_living_server_are_not_taken(
 
 
 def test_jobs_of_a_dead_server_are_taken_in_their_order(
-    postgres: Postgres, url: str, stores: tuple[PostgresJobStore, PostgresJobStore]
+    short_leases: None, stores: tuple[PostgresJobStore, PostgresJobStore]
 ) -> None:
     first, second = stores
     names = [f"{number * 7 % 10}" for number in range(10)]
     for name in names:
         first.add(job(name)).result()
     first.start(names[0]).result()
-    let_lease_run_out(postgres, url, first)
+    time.sleep(0.1)
 
     taken = second.take((), room=4).result().new
     assert ids(taken) == names[:4]
     assert [kept.starts for kept in taken] == [1, 0, 0, 0]
     assert ids(second.take(names[:4], room=10).result().new) == names[4:]
-    assert unfinished(first) == []
+    assert first.take((), room=0).result().new == []
 
 
 def test_a_frozen_server_that_comes_back_lost_its_jobs(
-    postgres: Postgres, url: str, stores: tuple[PostgresJobStore, PostgresJobStore]
+    short_leases: None, stores: tuple[PostgresJobStore, PostgresJobStore]
 ) -> None:
     frozen, other = stores
     for name in ("running", "waiting"):
         frozen.add(job(name)).result()
     frozen.start("running").result()
-    let_lease_run_out(postgres, url, frozen)
+    time.sleep(0.1)
     assert ids(unfinished(other)) == ["running", "waiting"]
     frozen.probe(0.0).result()  # renews the lease
 
-    assert frozen.take({"running", "waiting"}, room=10).result().gone == {"running", "waiting"}
+    assert frozen.take({"running", "waiting"}, room=0).result().gone == {"running", "waiting"}
     assert not frozen.start("waiting").result()
     # Its result is right nevertheless. The first end counts.
     assert frozen.end("running", "finished", 1001.0, PREDICTION).result()
@@ -100,12 +100,12 @@ def test_a_frozen_server_that_comes_back_lost_its_jobs(
 
 
 def test_a_server_that_was_cut_off_does_not_think_that_the_others_are_dead(
-    postgres: Postgres, url: str, stores: tuple[PostgresJobStore, PostgresJobStore]
+    short_leases: None, stores: tuple[PostgresJobStore, PostgresJobStore]
 ) -> None:
     first, second = stores
     first.add(job("one")).result()
     first.add(job("two")).result()
-    let_lease_run_out(postgres, url, first)
+    time.sleep(0.1)
     second._lease._last_beat -= 6
     second.probe(0.0).result()
 

@@ -206,7 +206,7 @@ def test_no_job_is_lost_when_the_database_is_away_for_ten_seconds(tmp_path: Path
                     accepted.append((answer.json()["job_id"], name))
                 else:
                     rejected.append(answer)
-                time.sleep(0.1)
+                time.sleep(0.3)
 
         with ThreadPoolExecutor(4) as threads:
             stack.callback(done.set)
