@@ -1,7 +1,9 @@
 """Several servers with one PostgreSQL database: each answers for all jobs, and none is lost."""
 
+import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -14,7 +16,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from gradio_client import Client, handle_file
+from playwright.sync_api import Browser, expect
+from prometheus_client.parser import text_string_to_metric_families
 
+from tests.support.nginx import nginx_several
 from tests.support.postgres import PASSWORD, Postgres, serving
 from tests.support.server import PROJECT, Server, serve, wait_for
 
@@ -250,3 +256,67 @@ def test_no_job_is_lost_when_the_database_is_away_for_ten_seconds(tmp_path: Path
         assert all(PASSWORD not in answer.text for answer in rejected)
         servers = (first, second)
         wait_for(lambda: all(server.http.get("/ready").is_success for server in servers), 60)
+
+
+def test_nginx_in_front_keeps_visitors_and_survives_a_dead_server(
+    browser: Browser, postgres: Postgres, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    with (
+        sharing(tmp_path / "first", url) as first,
+        sharing(tmp_path / "second", url) as second,
+        nginx_several(tmp_path / "nginx", [first.address, second.address]) as address,
+    ):
+        classified = Counter(visit(browser, address) for _ in range(8))
+        assert set(classified) == {200}
+        for server in (first, second):  # the visitors have spread over both
+            assert requests(server, "/gradio_api/queue/join") > 0
+
+        client = Client(address, verbose=False)
+        own = client.predict(
+            image=handle_file(IMAGES / "pretzel.jpg"), model=MODEL, api_name="/classify_upload"
+        )
+        assert len(own["predictions"]) == 5
+        with httpx.Client(base_url=address, timeout=60) as http:
+            assert http.get("/metrics").status_code == 404
+            form = {"model_id": MODEL, "image_id": "pretzel.jpg"}
+            jobs = [job_id(http.post("/classifications", data=form)) for _ in range(4)]
+
+            first.process.kill()
+            first.process.wait(30)
+
+            for job in jobs:
+                wait_for(lambda job=job: finished(http, job), 60)  # type: ignore[misc]
+            assert visit(browser, address) == 200
+
+
+def visit(browser: Browser, address: str) -> int:
+    """Opens the page as a new visitor, uploads a picture and classifies it."""
+    with browser.new_context() as context, context.new_page() as page:
+        response = page.goto(address)
+        page.get_by_role("button", name="Classify").first.click()
+        expect(page.locator("table.answer tbody tr")).to_have_count(5)
+        page.locator("#preview input[type=file]").first.set_input_files(IMAGES / "teapot.jpg")
+        expect(page.locator("#preview img").first).to_have_attribute("src", re.compile("teapot"))
+        page.get_by_role("button", name="Classify").first.click()
+        expect(page.locator("#answer, .answer").first).to_contain_text("teapot.jpg")
+        assert {cookie["name"] for cookie in context.cookies()} >= {"classifier_server"}
+        assert response
+        return response.status
+
+
+def requests(server: Server, route: str) -> float:
+    """Returns how many requests a server has had for a route."""
+    text = server.http.get("/metrics").text
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "classifier_requests_total" and sample.labels["route"] == route
+    )
+
+
+def finished(http: httpx.Client, job: str) -> bool:
+    state = http.get(f"/classifications/{job}").json()
+    assert state["task_status"] not in ("failed", "canceled"), state
+    return bool(state["finished"])

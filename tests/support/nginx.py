@@ -1,11 +1,11 @@
-"""A real nginx in front of a server: `deploy/nginx.conf`, with the addresses of a test."""
+"""A real nginx with a configuration of `deploy/` and the addresses of a test."""
 
 import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,16 +20,36 @@ def is_installed() -> bool:
 
 @contextmanager
 def nginx(folder: Path, app: str, *, tls: bool, keeps_prefix: bool) -> Iterator[str]:
-    """Starts nginx and yields the address under which clients see the app.
+    """Starts nginx with `deploy/nginx.conf`, and yields the address of the app for clients.
 
     `app` is the address of the app itself. nginx passes the prefix on, or removes it.
     """
+    app_address = f"proxy_pass {app}{'' if keeps_prefix else '/'};"
+    replacements = {"proxy_pass http://127.0.0.1:7860;": app_address}
+    with _started(folder, "nginx.conf", replacements, tls) as address:
+        yield f"{address}{PREFIX}"
+
+
+@contextmanager
+def nginx_several(folder: Path, apps: Sequence[str]) -> Iterator[str]:
+    """Starts nginx with `deploy/nginx-several.conf` in front of two servers."""
+    old = ("10.0.0.11:7860", "10.0.0.12:7860")
+    replacements = {
+        address: app.removeprefix("http://") for address, app in zip(old, apps, strict=True)
+    }
+    with _started(folder, "nginx-several.conf", replacements, tls=False) as address:
+        yield address
+
+
+@contextmanager
+def _started(
+    folder: Path, configuration: str, addresses: dict[str, str], tls: bool
+) -> Iterator[str]:
     folder.mkdir(parents=True)
     port = free_port()
-    text = (PROJECT / "deploy" / "nginx.conf").read_text()
-    replacements = {
+    text = (PROJECT / "deploy" / configuration).read_text()
+    replacements = addresses | {
         "listen 443 ssl": f"listen 127.0.0.1:{port}" + " ssl" * tls,
-        "proxy_pass http://127.0.0.1:7860;": f"proxy_pass {app}{'' if keeps_prefix else '/'};",
         "/etc/ssl/certs/pictures.example.org.pem": str(folder / "certificate.pem"),
         "/etc/ssl/private/pictures.example.org.key": str(folder / "key.pem"),
     }
@@ -56,7 +76,7 @@ def nginx(folder: Path, app: str, *, tls: bool, keeps_prefix: bool) -> Iterator[
     with subprocess.Popen(command) as process:
         try:
             _wait_until_it_listens(port, process, folder)
-            yield f"{'https' if tls else 'http'}://127.0.0.1:{port}{PREFIX}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
         finally:
             process.terminate()
 

@@ -116,6 +116,11 @@ def command(pid: int) -> bytes:
         return b""
 
 
+def canary(server: Server) -> tuple[int, str]:
+    answer = server.http.get("/ready")
+    return answer.status_code, answer.json()["canary"]
+
+
 def test_no_job_is_lost_with_a_replica(
     server: Server, cluster: RayCluster, labels: dict[bytes, str]
 ) -> None:
@@ -145,9 +150,8 @@ def test_jobs_wait_for_a_cluster_that_is_gone(
     with load(server, labels) as ended:
         wait_for_jobs(ended)
         cluster.head.kill()
-        wait_for(lambda: server.http.get("/ready").status_code == 503, RECOVERY_SECONDS)
-        problem = server.http.get("/ready").json()["canary"]
-        assert problem == f"The cluster {cluster.address} cannot be reached."
+        problem = f"The cluster {cluster.address} cannot be reached."
+        wait_for(lambda: canary(server) == (503, problem), RECOVERY_SECONDS)
         cluster.start_head()
         wait_for_jobs(ended)
     wait_for(lambda: server.http.get("/ready").status_code == 200)
