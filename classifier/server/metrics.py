@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fastapi import APIRouter
 from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import REGISTRY, GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -27,7 +27,7 @@ def router(queue: Queue, jobs: JobService) -> APIRouter:
 
     @routes.get("/metrics")
     async def show() -> Response:
-        content = generate_latest(REGISTRY) + generate_latest(gauges)
+        content = generate_latest(metrics.REGISTRY) + generate_latest(gauges)
         return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return routes

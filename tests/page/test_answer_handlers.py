@@ -9,6 +9,7 @@ import pytest
 
 from classifier.errors import BusyError
 from classifier.inference.prediction import Prediction
+from classifier.jobs.job import Job, JobState
 from classifier.page.answer.handlers import AnswerHandlers
 from tests.support.job_service import (
     PICTURE,
@@ -48,6 +49,17 @@ def test_clients_that_wait_do_not_delay_the_shutdown(tmp_path: Path) -> None:
             return calls
 
     assert run(work()) < 5
+
+
+def test_a_job_that_waits_for_the_cluster_says_so(tmp_path: Path) -> None:
+    async def work() -> str:
+        async with opened(tmp_path) as app:
+            handlers = AnswerHandlers(app.services, app.jobs)
+            job = Job("id", "request", "tiny", PICTURE.name, 0, 0.0)
+            state = JobState(job, problem="The cluster local cannot be reached.")
+            return handlers._render(state, "id", in_gallery=True)
+
+    assert "The cluster local cannot be reached. Your picture waits." in run(work())
 
 
 def ask(app: Any, image: str = PICTURE.name, edits: Any = None) -> Any:

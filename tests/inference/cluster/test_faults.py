@@ -18,6 +18,9 @@ from tests.support.browsing import PICTURES
 from tests.support.ray_cluster import Node, RayCluster, descendants, ray_cluster
 from tests.support.server import Server, serve, wait_for
 
+# The cluster starts several processes, which takes long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 CLIENTS = 6
 RECOVERY_SECONDS = 150.0  # a busy machine is slow
 
