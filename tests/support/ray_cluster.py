@@ -31,10 +31,11 @@ class Node:
         )
         assert self._run.stdout
         output = ""
-        for line in self._run.stdout:
-            output += line
-            if "runtime started" in line:
-                return
+        with self._run.stdout as lines:
+            for line in lines:
+                output += line
+                if "exit logs" in line:  # the last one
+                    return
         raise RuntimeError(f"the node has not started:\n{output}")
 
     @property
