@@ -27,6 +27,8 @@ from classifier.settings import CUDA_CONCURRENCY, Settings, uses_cuda
 Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 PROGRESS_SECONDS = 0.25
+# The settings that each machine of the cluster has of its own.
+OWN_SETTINGS = ("CLASSIFIER_CACHE", "CLASSIFIER_MEMORY_MB")
 FAILED = "The machine that classifies failed to process this; its log has the details."
 
 
@@ -179,17 +181,16 @@ class _Resident:
 
 
 def node_settings(settings: Settings) -> Settings:
-    """Returns the settings of a server with the folders and the memory of this machine.
+    """Returns the settings of a replica on this machine.
 
-    The environment of `ray start` on this machine may say where the cache is.
+    The environment of `ray start` says where the cache is and how much memory models may take.
     """
-    names = ("CLASSIFIER_CACHE", "HOME")
-    own = Settings.from_environment({name: os.environ.get(name, "") for name in names})
+    own = Settings.from_environment({name: os.environ.get(name, "") for name in OWN_SETTINGS})
     own = own.with_writable_cache()
     if uses_cuda(settings.device):
         return replace(own, device="cuda", concurrency=CUDA_CONCURRENCY)
     # Each processor of the machine may have a replica.
-    memory = max(1, min(settings.memory_mb, own.memory_mb) // processors())
+    memory = max(1, own.memory_mb // processors())
     return replace(own, device="cpu", concurrency=1, memory_mb=memory)
 
 

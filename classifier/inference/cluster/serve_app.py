@@ -143,7 +143,7 @@ def running_replicas() -> int:
 
 def _version(settings: Settings) -> str:
     """Returns a name for the code of this package and the settings that replicas use."""
-    digest = hashlib.sha256(f"{settings.device} {settings.memory_mb}".encode())
+    digest = hashlib.sha256(f"{settings.device} {settings.log}".encode())
     for file in sorted(Path(classifier.__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

@@ -24,11 +24,12 @@ def test_so_many_models_always_fit_into_the_memory(
     assert fitting(megabytes, memory) == count
 
 
-def test_a_replica_uses_the_cache_of_its_machine_and_its_share_of_the_memory(
+def test_a_replica_uses_the_cache_and_its_share_of_the_memory_of_its_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLASSIFIER_CACHE", str(tmp_path / "here"))
-    server = replace(Settings(), cache=tmp_path / "there", memory_mb=100, device="cpu")
+    monkeypatch.setenv("CLASSIFIER_MEMORY_MB", "100")
+    server = replace(Settings(), cache=tmp_path / "there", memory_mb=5, device="cpu")
 
     own = node_settings(server)
 
