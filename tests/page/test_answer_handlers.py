@@ -8,6 +8,7 @@ import gradio
 import pytest
 
 from classifier.errors import BusyError
+from classifier.inference.cluster.backend import AWAY
 from classifier.inference.prediction import Prediction
 from classifier.jobs.job import Job, JobState
 from classifier.page.answer.handlers import AnswerHandlers
@@ -56,10 +57,10 @@ def test_a_job_that_waits_for_the_cluster_says_so(tmp_path: Path) -> None:
         async with opened(tmp_path) as app:
             handlers = AnswerHandlers(app.services, app.jobs)
             job = Job("id", "request", "tiny", PICTURE.name, 0, 0.0)
-            state = JobState(job, problem="The cluster local cannot be reached.")
+            state = JobState(job, problem=AWAY)
             return handlers._render(state, "id", in_gallery=True)
 
-    assert "The cluster local cannot be reached. Your picture waits." in run(work())
+    assert f"{AWAY} Your picture waits." in run(work())
 
 
 def ask(app: Any, image: str = PICTURE.name, edits: Any = None) -> Any:

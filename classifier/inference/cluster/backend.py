@@ -38,6 +38,9 @@ from classifier.pictures.decoding import detect_format
 from classifier.pictures.source import PictureSource
 from classifier.settings import Settings
 
+# Visitors see this, so the address of the cluster is only in the log.
+STARTING = "The machines that classify are starting."
+AWAY = "The machines that classify cannot be reached."
 MAX_TRIES = 5
 RETRY_SECONDS = 0.3  # times the number of tries
 FIRST_RESTART_SECONDS = 1.0  # and twice as long after each failure
@@ -73,7 +76,7 @@ class Cluster:
             tuple(models),
             tuple(model.parameters * 4 / (1 << 20) for model in models.values()),
         )
-        self._status = Status(f"The cluster {settings.cluster} is starting.")
+        self._status = Status(STARTING)
         self._calls: dict[int, _Call] = {}
         self._number = 0
         self._writer: asyncio.StreamWriter | None = None
@@ -174,7 +177,7 @@ class Cluster:
                 self._writer = None
             if self._status.problem is None:
                 pause = FIRST_RESTART_SECONDS
-            self._set(Status(f"The cluster {self._start.settings.cluster} cannot be reached."))
+            self._set(Status(AWAY))
             await asyncio.sleep(pause)
             pause = min(2 * pause, MAX_RESTART_SECONDS)
 

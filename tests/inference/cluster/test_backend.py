@@ -15,7 +15,7 @@ import pytest
 
 from classifier.errors import ClusterError, PictureError, SettingError
 from classifier.inference.cluster import backend
-from classifier.inference.cluster.backend import MAX_TRIES, Cluster
+from classifier.inference.cluster.backend import AWAY, MAX_TRIES, STARTING, Cluster
 from classifier.inference.cluster.messages import (
     Cancel,
     Done,
@@ -220,7 +220,7 @@ def test_requests_wait_while_there_is_no_link_and_survive_its_end(
 
     assert use(models, work) == PREDICTION
     assert links.started == 3
-    assert problems == ["The cluster local is starting.", None]
+    assert problems == [STARTING, None]
     requests = [message for message in links.received if isinstance(message, Request)]
     assert {request.id for request in requests} == {1}
     assert {request.tries for request in requests} == {0}
@@ -238,7 +238,7 @@ def test_a_lost_cluster_is_told(links: FakeLinks, models: Catalogue) -> None:
         call.cancel()
         return cluster.problem()
 
-    assert use(models, work) == "The cluster local cannot be reached."
+    assert use(models, work) == AWAY
 
 
 def never(message: ToLink) -> list[FromLink]:

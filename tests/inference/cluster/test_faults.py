@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from classifier.inference.cluster.backend import AWAY
 from tests.support.browsing import PICTURES
 from tests.support.ray_cluster import Node, RayCluster, descendants, ray_cluster
 from tests.support.server import Server, serve, wait_for
@@ -153,8 +154,7 @@ def test_jobs_wait_for_a_cluster_that_is_gone(
     with load(server, labels) as ended:
         wait_for_jobs(ended)
         cluster.head.kill()
-        problem = f"The cluster {cluster.address} cannot be reached."
-        wait_for(lambda: canary(server) == (503, problem), RECOVERY_SECONDS)
+        wait_for(lambda: canary(server) == (503, AWAY), RECOVERY_SECONDS)
         cluster.start_head()
         wait_for_jobs(ended)
     wait_for(lambda: server.http.get("/ready").status_code == 200)
