@@ -1,4 +1,3 @@
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -8,6 +7,7 @@ from classifier.errors import InputError, UnknownNameError
 from classifier.inference.async_classifier import AsyncClassifier
 from classifier.pictures.source import PictureSource
 from tests.support.picture_files import encode, scene
+from tests.support.server import run
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def test_predictions_and_explanations_are_timed(classifier: AsyncClassifier) -> 
     tiny = classifier.model("tiny")
     assert classifier.seconds("tiny") == 0
 
-    prediction = asyncio.run(classifier.predict(picture(), tiny))
+    prediction = run(classifier.predict(picture(), tiny))
     assert classifier.seconds("tiny") == prediction.seconds
-    asyncio.run(classifier.explain(picture(), tiny))
+    run(classifier.explain(picture(), tiny))
 
     assert classifier.seconds("tiny") != prediction.seconds
     assert classifier.timings.median("resnet18") is None
@@ -42,9 +42,9 @@ def test_a_wrong_label_is_refused_before_a_download(classifier: AsyncClassifier)
     resnet18 = classifier.model("resnet18")
 
     with pytest.raises(UnknownNameError, match="No label of resnet18 is called 'unicorn'"):
-        asyncio.run(classifier.explain(picture(), resnet18, "unicorn"))
+        run(classifier.explain(picture(), resnet18, "unicorn"))
     with pytest.raises(InputError):
-        asyncio.run(classifier.explain(picture(), resnet18, ["tench"]))
+        run(classifier.explain(picture(), resnet18, ["tench"]))
 
     assert not classifier.is_downloaded(resnet18)
 

@@ -35,6 +35,7 @@ from classifier.models import catalogue
 from classifier.models.catalogue import Catalogue
 from classifier.pictures.source import PictureSource
 from classifier.settings import Settings
+from tests.support.server import run
 
 PICTURE = PictureSource(b"picture", "cup.png")
 PREDICTION = Prediction("tiny", "cup.png", (LabelProbability("cup", 0.9),), 0.1, "cpu")
@@ -105,7 +106,7 @@ def models() -> Catalogue:
 def use(models: Catalogue, work: Callable[[Cluster], Any], **settings: Any) -> Any:
     """Runs `work` with an open backend."""
 
-    async def run() -> Any:
+    async def main() -> Any:
         cluster = Cluster(replace(Settings(), cluster="local", concurrency=0, **settings), models)
         await cluster.open()
         try:
@@ -113,7 +114,7 @@ def use(models: Catalogue, work: Callable[[Cluster], Any], **settings: Any) -> A
         finally:
             await cluster.close()
 
-    return asyncio.run(run())
+    return run(main())
 
 
 def always(message: ToLink) -> list[FromLink]:
@@ -178,9 +179,9 @@ def test_the_server_never_imports_ray() -> None:
         "import sys, classifier.server.app, classifier.inference.cluster.backend; "
         "print('ray' in sys.modules)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert run.stdout == "False\n"
+    assert found.stdout == "False\n"
 
 
 def test_errors_of_the_picture_are_raised(links: FakeLinks, models: Catalogue) -> None:
@@ -289,7 +290,7 @@ def test_the_capacity_is_what_the_replicas_can_take_unless_it_is_set(
 ) -> None:
     links.answers = [always]
 
-    async def run() -> int:
+    async def main() -> int:
         settings = replace(Settings(), cluster="local", concurrency=concurrency)
         cluster = Cluster(settings, models)
         await cluster.open()
@@ -297,4 +298,4 @@ def test_the_capacity_is_what_the_replicas_can_take_unless_it_is_set(
         await cluster.close()
         return cluster.capacity
 
-    assert asyncio.run(run()) == capacity
+    assert run(main()) == capacity

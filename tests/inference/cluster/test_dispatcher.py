@@ -16,6 +16,7 @@ from classifier.inference.cluster.messages import (
     Work,
 )
 from classifier.inference.prediction import LabelProbability, Prediction
+from tests.support.server import run
 
 SECONDS = 0.01
 
@@ -69,7 +70,7 @@ def dispatch(
 ) -> tuple[FakeReplicas, list[FromLink]]:
     """Runs `work` with a dispatcher; returns the replicas and what was sent to the server."""
 
-    async def run() -> tuple[FakeReplicas, list[FromLink]]:
+    async def main() -> tuple[FakeReplicas, list[FromLink]]:
         sent: list[FromLink] = []
         fake = FakeReplicas()
         dispatcher = Dispatcher(fake, sent.append)
@@ -77,7 +78,7 @@ def dispatch(
         await work(dispatcher, fake, sent)
         return fake, sent
 
-    return asyncio.run(run())
+    return run(main())
 
 
 async def settle() -> None:
