@@ -198,6 +198,7 @@ class JobService:
             return JobState(_same_request(accepted, job.request, key))
         if job.finished:
             self._ended[job.id] = job
+            _record(active, job)
         else:
             self._active[job.id] = active
             self._pending.add(active)

@@ -48,6 +48,17 @@ def test_jobs_and_their_errors_are_counted(server: Server) -> None:
     assert after[("classifier_model_memory_bytes", "tiny")] > 1e5
 
 
+def test_an_answer_from_the_cache_is_a_job_too(server: Server) -> None:
+    server.ended(server.submit(PICTURES[7], "tiny").json()["job_id"])
+    before = metrics(server)[("classifier_jobs_total", "finished")]
+
+    again = server.submit(PICTURES[7], "tiny").json()
+
+    assert again["task_status"] == "finished"
+    assert metrics(server)[("classifier_jobs_total", "finished")] == before + 1
+    assert again["job_id"] in server.log.read_text()
+
+
 def test_clients_cannot_create_labels(server: Server) -> None:
     for number in range(20):
         server.http.get(f"/nonsense-{number}")

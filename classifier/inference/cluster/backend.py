@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib.util
+import logging
 import socket
 import subprocess
 import sys
@@ -37,6 +38,8 @@ from classifier.models.weights import LocalWeights
 from classifier.pictures.decoding import detect_format
 from classifier.pictures.source import PictureSource
 from classifier.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # Visitors see this, so the address of the cluster is only in the log.
 STARTING = "The machines that classify are starting."
@@ -173,6 +176,8 @@ class Cluster:
                 await self._link()
             except (OSError, asyncio.IncompleteReadError):
                 pass  # the link has ended
+            except Exception:  # whatever it was, the next link may work
+                log.exception("the link to the cluster has failed")
             finally:
                 self._writer = None
             if self._status.problem is None:

@@ -227,6 +227,15 @@ def test_requests_wait_while_there_is_no_link_and_survive_its_end(
     assert {request.tries for request in requests} == {0}
 
 
+def test_a_link_that_sends_nonsense_is_replaced(links: FakeLinks, models: Catalogue) -> None:
+    nonsense: Any = "nonsense"
+    links.answers = [lambda message: [nonsense], always]
+
+    assert use(models, lambda it: it.classify(PICTURE, models["tiny"])) == PREDICTION
+
+    assert links.started == 2
+
+
 def test_a_lost_cluster_is_told(links: FakeLinks, models: Catalogue) -> None:
     links.answers = [lambda message: [READY] if isinstance(message, Start) else None, never]
 
