@@ -12,7 +12,7 @@ BIN := .venv/bin
 TESTS_AT_ONCE ?= 2
 CLUSTER_PORT ?= 6379
 # Tests that start clusters of their own, which need all processors.
-FAULTS := tests/inference/cluster/test_faults.py
+CLUSTERS := tests/inference/cluster/test_faults.py tests/inference/cluster/test_ray_service.py
 
 .PHONY: run cluster helper test check bench test-gradio
 
@@ -32,8 +32,8 @@ helper: .venv/installed-for-cluster
 
 test: .venv/installed-for-tests tests/javascript/node_modules
 	@$(BIN)/python -m tests.support.chromium
-	$(BIN)/python -m pytest --numprocesses $(TESTS_AT_ONCE) --ignore $(FAULTS)
-	$(BIN)/python -m pytest --cluster local tests/endpoints $(FAULTS)
+	$(BIN)/python -m pytest --numprocesses $(TESTS_AT_ONCE) $(CLUSTERS:%=--ignore=%)
+	$(BIN)/python -m pytest --cluster local tests/endpoints $(CLUSTERS)
 
 check: .venv/installed-for-tests
 	$(BIN)/ruff check .

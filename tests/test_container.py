@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from tests.support.app_process import has_launched
+from tests.support.ray_cluster import descendants
 from tests.support.server import DEFAULT, PROJECT, free_port, wait_for
 
 CAN_CHANGE_USER = os.geteuid() == 0 and shutil.which("unshare") and shutil.which("setpriv")
@@ -110,7 +111,10 @@ def test_all_files_that_are_copied_are_sent_to_docker() -> None:
             assert any(fnmatch(source, rule[1:]) for rule in sent if rule.startswith("!")), source
 
 
-def test_torch_for_cpus_is_installed_in_the_version_that_is_required(tmp_path: Path) -> None:
+@pytest.mark.parametrize("requirements", ["requirements.txt", "requirements-cluster.txt"])
+def test_torch_for_cpus_is_installed_in_the_version_that_is_required(
+    requirements: str, tmp_path: Path
+) -> None:
     """Runs the step with programs that only write down how they are called."""
     (step,) = arguments("RUN")
     programs = tmp_path / "programs"
@@ -125,17 +129,19 @@ def test_torch_for_cpus_is_installed_in_the_version_that_is_required(tmp_path: P
     subprocess.run(
         ["sh", "-e", "-c", step],
         cwd=tmp_path,
-        env={"PATH": f"{programs}:{os.environ['PATH']}"},
+        env={"PATH": f"{programs}:{os.environ['PATH']}", "REQUIREMENTS": requirements},
         check=True,
     )
 
+    assert arguments("ARG") == ["REQUIREMENTS=requirements.txt"]
+    assert (PROJECT / requirements).is_file()
     required = (PROJECT / "requirements.txt").read_text().splitlines()
     expected = [line for line in required if line.startswith(("torch==", "torchvision=="))]
     assert len(expected) == 2
     assert (tmp_path / "torch.txt").read_text().splitlines() == expected
     assert (tmp_path / "calls").read_text().splitlines() == [
         "pip install --no-cache-dir --index-url https://download.pytorch.org/whl/cpu -r torch.txt",
-        "pip install --no-cache-dir -r requirements.txt",
+        f"pip install --no-cache-dir -r {requirements}",
         "install -d -o 1000 -g 1000 /cache",
     ]
 
@@ -179,6 +185,29 @@ def test_the_container_serves_is_healthy_and_stops(app: Path, tmp_path: Path) ->
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+@as_user_1000
+def test_a_node_of_a_cluster_starts(app: Path, tmp_path: Path) -> None:
+    log, ray = tmp_path / "log.txt", Path(sys.executable).with_name("ray")
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        temporary = Path(folder)
+        os.chown(temporary, USER, USER)
+        command = [
+            *(str(ray), "start", "--head", "--block", f"--port={free_port()}"),
+            *("--num-cpus=1", "--include-dashboard=false", f"--temp-dir={temporary}"),
+        ]
+        settings = variables() | {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONUNBUFFERED": "1"}
+        with contained(command, app, settings, log) as process:
+            try:
+                wait_for(lambda: "exit logs" in log.read_text() or process.poll() is not None, 60)
+                assert process.poll() is None, log.read_text()
+            finally:
+                started = descendants(process.pid)
+                process.kill()
+                for pid in started:
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
 
 
 @as_user_1000

@@ -49,9 +49,23 @@ class HubServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    """Starts a server, and makes huggingface_hub use it with an empty cache."""
+def serving() -> Iterator[HubServer]:
+    """Starts a server, and stops it afterwards."""
     with HubServer() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.end.set()
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def serving_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """Starts a server, and makes huggingface_hub use it in this process with an empty cache."""
+    with serving() as server:
         constants = huggingface_hub.constants
         # huggingface_hub reads its variables only once, when it is imported.
         template = f"{server.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
@@ -61,14 +75,7 @@ def serving_hub(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HubSer
         # Between two attempts, huggingface_hub waits for seconds.
         for module in ("huggingface_hub.utils._http", "huggingface_hub.file_download"):
             monkeypatch.setattr(f"{module}.time", _NoWaiting())
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.end.set()
-            server.shutdown()
-            thread.join()
+        yield server
 
 
 class _NoWaiting:

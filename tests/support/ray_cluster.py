@@ -5,25 +5,27 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tests.support.server import free_port
+from tests.support.server import environment, free_port
 
 RAY = Path(sys.executable).with_name("ray")
-START_SECONDS = 120
 
 
 class Node:
     """A node, started in the same way as users start it."""
 
-    def __init__(self, *arguments: str, token: str, processors: int) -> None:
+    def __init__(
+        self, *arguments: str, token: str, processors: int, settings: Mapping[str, object]
+    ) -> None:
         command = [str(RAY), "start", *arguments, f"--num-cpus={processors}"]
         self._run = subprocess.Popen(
             [*command, "--block", "--disable-usage-stats"],
-            env=os.environ
-            | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "PYTHONUNBUFFERED": "1"},
+            env=environment(
+                RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token, PYTHONUNBUFFERED=1, **settings
+            ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -43,6 +45,11 @@ class Node:
         """The process that has started all others of the node."""
         return self._run.pid
 
+    def replicas(self) -> list[int]:
+        """Returns the processes of the node that run a replica."""
+        found = descendants(self.pid)
+        return sorted(pid for pid in found if _command(pid).startswith(b"ray::ServeReplica"))
+
     def kill(self) -> None:
         """Ends all processes of the node immediately, as if its machine lost its power."""
         for pid in [self._run.pid, *descendants(self._run.pid)]:
@@ -52,34 +59,39 @@ class Node:
 
 
 class RayCluster:
-    """A head and the nodes that have joined it."""
+    """A head and the nodes that have joined it, all with the same `settings`.
 
-    def __init__(self) -> None:
+    With a `dashboard`, the head has Ray's REST API at that port.
+    """
+
+    def __init__(self, dashboard: int | None = None, **settings: object) -> None:
         self.token = secrets.token_hex(32)
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
+        self._dashboard = (
+            ["--include-dashboard=false"]
+            if dashboard is None
+            else [f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={free_port()}"]
+        )
+        self._settings = settings
         self._nodes: list[Node] = []
         self.start_head()
 
     def start_head(self) -> None:
         """Starts a head, or another one after the first was killed."""
-        self.head = Node(
-            "--head",
-            f"--port={self.port}",
-            "--node-ip-address=127.0.0.1",
-            "--include-dashboard=false",
-            token=self.token,
-            processors=1,
-        )
-        self._nodes.append(self.head)
+        self.head = self._start("--head", f"--port={self.port}", *self._dashboard)
 
     def add_node(self) -> Node:
         """Starts a node that joins the cluster."""
+        return self._start(f"--address={self.address}")
+
+    def _start(self, *arguments: str) -> Node:
         node = Node(
-            f"--address={self.address}",
+            *arguments,
             "--node-ip-address=127.0.0.1",
             token=self.token,
             processors=1,
+            settings=self._settings,
         )
         self._nodes.append(node)
         return node
@@ -91,13 +103,20 @@ class RayCluster:
 
 
 @contextmanager
-def ray_cluster() -> Iterator[RayCluster]:
+def ray_cluster(dashboard: int | None = None, **settings: object) -> Iterator[RayCluster]:
     """Starts a cluster with only a head, and ends all of its nodes afterwards."""
-    cluster = RayCluster()
+    cluster = RayCluster(dashboard, **settings)
     try:
         yield cluster
     finally:
         cluster.kill()
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def descendants(pid: int) -> list[int]:

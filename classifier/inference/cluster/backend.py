@@ -74,11 +74,7 @@ class Cluster:
                 settings.cluster,
                 "nothing, or that Ray is installed: pip install -r requirements-cluster.txt",
             )
-        self._start = Start(
-            replace(settings, jobs_url=""),  # replicas need no password of the database
-            tuple(models),
-            tuple(model.parameters * 4 / (1 << 20) for model in models.values()),
-        )
+        self._start = Start.of(settings, models)
         self._status = Status(STARTING)
         self._calls: dict[int, _Call] = {}
         self._number = 0

@@ -3,12 +3,13 @@
 import asyncio
 import pickle
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from classifier.errors import ClassifierError
 from classifier.inference.explanation import Explanation
 from classifier.inference.prediction import Prediction
+from classifier.models.catalogue import Catalogue
 from classifier.settings import Settings
 
 SIZE = struct.Struct("!Q")
@@ -23,6 +24,15 @@ class Start:
     settings: Settings
     model_names: tuple[str, ...]
     model_megabytes: tuple[float, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, models: Catalogue) -> "Start":
+        """Returns the message for the settings of a server and its models."""
+        return cls(
+            replace(settings, jobs_url=""),  # replicas need no password of the database
+            tuple(models),
+            tuple(model.parameters * 4 / (1 << 20) for model in models.values()),
+        )
 
 
 class Picture(NamedTuple):

@@ -56,11 +56,11 @@ class Replica:
         self._downloads = ThreadPoolExecutor(1, "downloads")
         # Serve sends a request to a replica that has its model. It counts models, while the
         # engine counts their bytes, so the number is one that always fits.
-        multiplexed: Callable[[Any], Callable[[str], Awaitable[_Resident]]] = serve.multiplexed(
+        multiplexed: Callable[[Any], Callable[[str], Awaitable[Resident]]] = serve.multiplexed(
             max_num_models_per_replica=fitting(model_megabytes, own.memory_mb)
         )
 
-        async def load(name: str) -> _Resident:
+        async def load(name: str) -> Resident:
             return await asyncio.to_thread(self._load, name)
 
         self._resident = multiplexed(load)
@@ -145,6 +145,10 @@ class Replica:
         """Returns the version that the replica was deployed with."""
         return self._version
 
+    async def __call__(self, request: object) -> str:
+        """Returns the version over HTTP, if a Serve config file gives the application a route."""
+        return self._version
+
     async def preload(self, model: str) -> None:
         """Loads a model if it is downloaded."""
         if self._classifier.engine.is_downloaded(self._model(model)):
@@ -163,13 +167,13 @@ class Replica:
             self._models[name] = catalogue.find(name)
         return self._models[name]
 
-    def _load(self, name: str) -> "_Resident":
+    def _load(self, name: str) -> "Resident":
         model = self._model(name)
         with self._classifier.engine.loaded(model):
-            return _Resident(self._classifier, model)
+            return Resident(self._classifier, model)
 
 
-class _Resident:
+class Resident:
     """A model in the memory of a replica. Serve deletes it when another one needs its place."""
 
     def __init__(self, classifier: Classifier, model: Model) -> None:

@@ -2,12 +2,15 @@
 
 import hashlib
 import logging
+import os
+import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray import serve
+from ray.serve import Application
 from ray.serve.schema import LoggingConfig
 
 import classifier
@@ -17,12 +20,15 @@ from classifier.inference.cluster.messages import Picture, Request, Start
 from classifier.inference.cluster.replica import Replica
 from classifier.inference.prediction import Prediction
 from classifier.machine import processors
+from classifier.models import catalogue
 from classifier.settings import Settings
 
 LOCAL = "local"
 APPLICATION = "image-classifier"
 DEPLOYMENT = "Replica"
 MAX_REPLICAS = 1000  # Ray starts as many as its machines have room for
+DEPLOYING_SECONDS = 120.0  # for another server, or for Ray with a config file
+DEPLOYING_POLL_SECONDS = 0.5
 # Every log line of Ray that is not a problem would appear among those of the server.
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
@@ -51,14 +57,32 @@ def connect(address: str) -> None:
 def deploy(start: Start) -> "ServeReplicas":
     """Deploys the replicas and returns when they are ready.
 
-    Replicas that run already stay as they are if their code and settings are the same. Others
-    are replaced one after the other. Raises RuntimeError if the replicas cannot start.
+    Replicas that run already, or are just being deployed, stay as they are if their code and
+    settings are the same. Others are replaced one after the other. Raises RuntimeError if the
+    replicas cannot start.
     """
     serve.start(proxy_location="Disabled", logging_config=QUIET)
-    has_gpu = bool(ray.cluster_resources().get("GPU")) and start.settings.device != "cpu"
-    version = _version(start.settings)
-    if handle := _running(version):
+    if handle := _running(_version(start.settings)):
         return ServeReplicas(handle)
+    handle = serve.run(
+        _application(start), name=APPLICATION, route_prefix=None, logging_config=QUIET
+    )
+    return ServeReplicas(handle)
+
+
+def application(arguments: dict[str, str]) -> Application:
+    """Returns the application for a Serve config file, which names this function.
+
+    `arguments` are settings like those in the environment, and go before them. Servers use the
+    application if their CLASSIFIER_DEVICE and CLASSIFIER_LOG are the same. Raises SettingError
+    if a setting has a value that cannot be used.
+    """
+    settings = Settings.from_environment({**os.environ, **arguments})
+    return _application(Start.of(settings, catalogue.load(settings.models)))
+
+
+def _application(start: Start) -> Application:
+    has_gpu = bool(ray.cluster_resources().get("GPU")) and start.settings.device != "cpu"
     deployment = serve.deployment(
         Replica,
         name=DEPLOYMENT,
@@ -78,22 +102,23 @@ def deploy(start: Start) -> "ServeReplicas":
         health_check_timeout_s=30.0,
         logging_config=QUIET,
     )
-    handle = serve.run(
-        deployment.bind(start.settings, start.model_megabytes, version),
-        name=APPLICATION,
-        route_prefix=None,
-        logging_config=QUIET,
-    )
-    return ServeReplicas(handle)
+    return deployment.bind(start.settings, start.model_megabytes, _version(start.settings))
 
 
 def _running(version: str) -> Any:
     """Returns a handle for the replicas if some of this version are running, or else None."""
-    application = serve.status().applications.get(APPLICATION)
-    if application is None or application.status != "RUNNING":
+    end = time.monotonic() + DEPLOYING_SECONDS
+    while (status := _status()) == "DEPLOYING" and time.monotonic() < end:
+        time.sleep(DEPLOYING_POLL_SECONDS)
+    if status != "RUNNING":
         return None
     handle = serve.get_app_handle(APPLICATION)
     return handle if handle.version.remote().result() == version else None
+
+
+def _status() -> str:
+    application = serve.status().applications.get(APPLICATION)
+    return application.status if application else "NOT_STARTED"
 
 
 class ServeReplicas:

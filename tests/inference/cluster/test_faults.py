@@ -16,7 +16,7 @@ from PIL import Image
 
 from classifier.inference.cluster.backend import AWAY
 from tests.support.browsing import PICTURES
-from tests.support.ray_cluster import Node, RayCluster, descendants, ray_cluster
+from tests.support.ray_cluster import RayCluster, ray_cluster
 from tests.support.server import Server, serve, wait_for
 
 # The cluster starts several processes, which takes long on a busy machine.
@@ -108,18 +108,6 @@ def wait_for_jobs(ended: list[str]) -> None:
     wait_for(lambda: len(ended) > before + 2 * CLIENTS, RECOVERY_SECONDS)
 
 
-def replicas(node: Node) -> list[int]:
-    """Returns the processes of a node that run a replica."""
-    return [pid for pid in descendants(node.pid) if command(pid).startswith(b"ray::ServeReplica")]
-
-
-def command(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
 def canary(server: Server) -> tuple[int, str]:
     answer = server.http.get("/ready")
     return answer.status_code, answer.json()["canary"]
@@ -132,7 +120,7 @@ def test_no_job_is_lost_with_a_replica(
         wait_for_jobs(ended)
         # The queue starts as many jobs as the replica can take, and not one after the other.
         wait_for(lambda: "classifier_running 6.0" in server.http.get("/metrics").text)
-        (replica,) = replicas(cluster.head)
+        (replica,) = cluster.head.replicas()
         os.kill(replica, signal.SIGKILL)
         wait_for_jobs(ended)
 
@@ -142,7 +130,7 @@ def test_no_job_is_lost_with_a_machine(
 ) -> None:
     with load(server, labels) as ended:
         node = cluster.add_node()
-        wait_for(lambda: bool(replicas(node)), RECOVERY_SECONDS)  # the load makes Ray start one
+        wait_for(lambda: bool(node.replicas()), RECOVERY_SECONDS)  # the load makes Ray start one
         wait_for_jobs(ended)
         node.kill()
         wait_for_jobs(ended)

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from classifier.inference.cluster.replica import fitting, node_settings
+from classifier.inference.cluster.replica import Resident, fitting, node_settings
 from classifier.machine import processors
 from classifier.settings import Settings
+from tests.support.agreement import classifier_of
+from tests.support.small_models import small
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,15 @@ def test_a_replica_uses_the_cache_and_its_share_of_the_memory_of_its_machine(
     assert own.memory_mb == 100 // processors()
     assert own.concurrency == 1
     assert own.device == "cpu"
+
+
+def test_a_model_that_serve_deletes_leaves_the_memory(tmp_path: Path) -> None:
+    model = small(tmp_path)
+    classifier = classifier_of(model, tmp_path)
+    with classifier.engine.loaded(model):
+        resident = Resident(classifier, model)
+    assert list(classifier.engine.loaded_megabytes()) == [model.name]
+
+    del resident
+
+    assert classifier.engine.loaded_megabytes() == {}
