@@ -1,9 +1,7 @@
 """Compares models on a Ray Serve cluster on this machine with models in this process.
 
 `python -m benchmarks.cluster` asks both for the same pictures in turn, round after round, with as
-many clients as one replica for each processor can take, and with a single client. It then
-measures how the rate grows with the replicas of a model that waits instead of computing, so that
-the processors of this machine are no limit.
+many clients as one replica for each processor can take, and with a single client.
 """
 
 import asyncio
@@ -13,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -32,8 +29,6 @@ from classifier.settings import Settings
 
 CLIENTS = 64
 GOALS = {"tiny": 0.6, material.DEFAULT: 0.75, "resnet50": 0.9}
-REPLICAS = (1, 2, 4, 8, 16)
-WAIT_SECONDS = 0.1
 FULL_SECONDS = 60.0  # until Ray has started as many replicas as there are processors
 
 
@@ -104,76 +99,6 @@ def middle(found: Sequence[tuple[float, float]]) -> str:
     return f"{pictures:.0f} ({seconds * 1000:.0f} ms)"
 
 
-def scale(seconds: float) -> None:
-    """Prints the rate of a model that waits, by the number of its replicas.
-
-    The calls go through the same dispatcher as those of the server, in this process.
-    """
-    import ray
-    from ray import serve
-
-    from classifier.inference.cluster.dispatcher import Dispatcher
-    from classifier.inference.cluster.messages import Done, FromLink, Picture, Request
-    from classifier.inference.cluster.serve_app import QUIET, ServeReplicas, connect
-    from classifier.inference.prediction import LabelProbability, Prediction
-
-    class Waiting:
-        async def classify(self, model: str, pictures: Sequence[Picture]) -> list[Any]:
-            await asyncio.sleep(WAIT_SECONDS * len(pictures))
-            labels = (LabelProbability("label", 1.0),)
-            return [
-                Prediction(model, picture.name, labels, WAIT_SECONDS, "cpu") for picture in pictures
-            ]
-
-    connect("local")
-    serve.start(proxy_location="Disabled", logging_config=QUIET)
-    print("\n| replicas | pictures/s | of linear |\n|---:|---:|---:|")
-    picture = material.pictures(1)[0]
-    one = 0.0
-    for count in REPLICAS:
-        deployment = serve.deployment(
-            Waiting,
-            name="Waiting",
-            num_replicas=count,
-            max_ongoing_requests=1,
-            ray_actor_options={"num_cpus": 0},
-            logging_config=QUIET,
-        )
-        handle = serve.run(deployment.bind(), name="waiting", route_prefix=None)
-
-        async def measure(handle: Any = handle, count: int = count) -> float:
-            answers: dict[int, asyncio.Future[None]] = {}
-
-            def send(message: FromLink) -> None:
-                assert isinstance(message, Done), message
-                answers.pop(message.id).set_result(None)
-
-            dispatcher = Dispatcher(ServeReplicas(handle), send)
-            dispatcher.set_replicas(count)
-            done = 0
-            end = time.perf_counter() + seconds
-
-            async def client(number: int) -> None:
-                nonlocal done
-                while time.perf_counter() < end:
-                    answer = answers[number] = asyncio.get_running_loop().create_future()
-                    dispatcher.add(
-                        Request(number, "classify", "waiting", Picture(picture, "a.jpg"))
-                    )
-                    await answer
-                    done += 1
-
-            begin = time.perf_counter()
-            await asyncio.gather(*(client(number) for number in range(8 * count)))
-            return done / (time.perf_counter() - begin)
-
-        asyncio.run(measure())  # processes that have just started are slower
-        found = asyncio.run(measure())
-        one = one or found
-        print(f"| {count} | {found:.1f} | {found / (one * count):.2f} |", flush=True)
-    ray.shutdown()
-
-
 def run(work: Callable[[], Awaitable[None]]) -> None:
     """Runs a coroutine in an event loop of its own."""
 
@@ -198,7 +123,6 @@ def main() -> None:
             concurrency=processors(),
         )
         run(lambda: compare(settings, chosen.rounds, chosen.seconds))
-    scale(chosen.seconds)
 
 
 if __name__ == "__main__":

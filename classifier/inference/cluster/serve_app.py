@@ -27,6 +27,17 @@ LOCAL = "local"
 APPLICATION = "image-classifier"
 DEPLOYMENT = "Replica"
 MAX_REPLICAS = 1000  # Ray starts as many as its machines have room for
+MAX_CALLS = 2 * CALLS  # to a replica at the same time, with downloads and explanations
+AUTOSCALING = {
+    "min_replicas": 1,
+    "max_replicas": MAX_REPLICAS,
+    # Replicas that always have a call to run, and one on its way, get help.
+    "target_ongoing_requests": 1.0,
+    "upscale_delay_s": 2.0,
+    "downscale_delay_s": 120.0,
+    "metrics_interval_s": 1.0,
+    "look_back_period_s": 3.0,
+}
 DEPLOYING_SECONDS = 120.0  # for another server, or for Ray with a config file
 DEPLOYING_POLL_SECONDS = 0.5
 # Every log line of Ray that is not a problem would appear among those of the server.
@@ -86,18 +97,9 @@ def _application(start: Start) -> Application:
     deployment = serve.deployment(
         Replica,
         name=DEPLOYMENT,
-        max_ongoing_requests=2 * CALLS,  # downloads and explanations, too
+        max_ongoing_requests=MAX_CALLS,
         ray_actor_options={"num_cpus": 1, "num_gpus": int(has_gpu)},
-        autoscaling_config={
-            "min_replicas": 1,
-            "max_replicas": MAX_REPLICAS,
-            # Replicas that always have a call to run, and one on its way, get help.
-            "target_ongoing_requests": 1.0,
-            "upscale_delay_s": 2.0,
-            "downscale_delay_s": 120.0,
-            "metrics_interval_s": 1.0,
-            "look_back_period_s": 3.0,
-        },
+        autoscaling_config=AUTOSCALING,
         health_check_period_s=5.0,
         health_check_timeout_s=30.0,
         logging_config=QUIET,
