@@ -12,7 +12,7 @@ BIN := .venv/bin
 TESTS_AT_ONCE ?= 2
 CLUSTER_PORT ?= 6379
 # Tests that start clusters of their own, which need all processors.
-CLUSTERS := tests/inference/cluster/test_faults.py tests/inference/cluster/test_ray_service.py
+CLUSTERS := $(addprefix tests/inference/cluster/,test_faults.py test_ray_service.py test_two_machines.py)
 
 .PHONY: run cluster helper test check bench test-gradio
 
@@ -20,9 +20,11 @@ run: .venv/installed
 	$(BIN)/python app.py
 
 cluster: .venv/installed-for-cluster
-	@$(BIN)/ray start --head --port=$(CLUSTER_PORT) --include-dashboard=false --disable-usage-stats >/dev/null
+	@$(BIN)/ray get-auth-token --generate >/dev/null 2>&1
+	@RAY_AUTH_MODE=token $(BIN)/ray start --head --port=$(CLUSTER_PORT) --include-dashboard=false \
+	    --disable-usage-stats >/dev/null
 	@echo 'On each machine that helps:'
-	@echo "RAY_AUTH_TOKEN=$$(cat ~/.ray/auth_token) make helper HEAD=$$(hostname -I | cut -d ' ' -f 1)"
+	@echo "RAY_AUTH_TOKEN=$$($(BIN)/ray get-auth-token 2>/dev/null) make helper HEAD=$$(hostname -I | cut -d ' ' -f 1)"
 	@trap : INT; CLASSIFIER_CLUSTER=auto $(BIN)/python app.py; $(BIN)/ray stop >/dev/null
 
 helper: .venv/installed-for-cluster
