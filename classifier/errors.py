@@ -62,6 +62,10 @@ class BusyError(ClassifierError):
         self.seconds = seconds
 
 
+class TooManyRequestsError(BusyError):
+    """Raised if a caller has as many unfinished requests as it may have now."""
+
+
 class JobStoreError(ClassifierError):
     """Raised if the job store cannot be read or written."""
 

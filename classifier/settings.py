@@ -62,12 +62,12 @@ class Settings:
     """The settings of a server.
 
     `concurrency` jobs run at the same time, or with 0 as many as the cluster can take, and
-    `queue_size` more can wait. Each job is held
-    for `delay_seconds` first. The loaded models take at most `memory_mb` (2²⁰ bytes) of the
-    device's memory. Job results expire after `result_hours`. An upload can have `upload_mb`
-    and is deleted within `upload_seconds`. Models run on the Ray cluster with the address
-    `cluster`; "" is this process. Jobs are kept in the PostgreSQL database `jobs_url`; "" is a
-    file in the cache. The log has the format `log`. `server_name` is the address to serve at,
+    `queue_size` more can wait. With `fair_shares`, one caller can use only a part of the queue.
+    Each job is held for `delay_seconds` first. The loaded models take at most `memory_mb` (2²⁰
+    bytes) of the device's memory. Job results expire after `result_hours`. An upload can have
+    `upload_mb` and is deleted within `upload_seconds`. Models run on the Ray cluster with the
+    address `cluster`; "" is this process. Jobs are kept in the PostgreSQL database `jobs_url`; ""
+    is a file in the cache. The log has the format `log`. `server_name` is the address to serve at,
     without brackets; "" is this machine only. Without a `server_port`, a free one from 7860 up
     is used.
     """
@@ -79,6 +79,7 @@ class Settings:
     queue_size: int = 100
     delay_seconds: float = 0.0
     memory_mb: int = 2048
+    fair_shares: bool = True
     result_hours: float = 24.0
     mcp: bool = True
     upload_mb: int = 256
@@ -131,6 +132,7 @@ class Settings:
             queue_size=read("QUEUE_SIZE", _count, cls.queue_size, "a whole number from 1 up"),
             delay_seconds=read("DELAY_SECONDS", _seconds, cls.delay_seconds, "seconds, 0 or more"),
             memory_mb=read("MEMORY_MB", _count, memory, "a whole number from 1 up"),
+            fair_shares=read("FAIR_SHARES", _switch, cls.fair_shares, "1 (on) or 0 (off)"),
             result_hours=read("RESULT_HOURS", _hours, cls.result_hours, "hours, more than 0"),
             mcp=read("MCP", _switch, cls.mcp, "1 (on) or 0 (off)"),
             upload_mb=read("UPLOAD_MB", _count, cls.upload_mb, "a whole number from 1 up"),

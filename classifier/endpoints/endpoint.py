@@ -9,6 +9,7 @@ INFERENCE = "inference"
 COMPARE = "compare"
 BATCH = "batch"
 EDIT = "edit"
+LIMITED = frozenset({INFERENCE, COMPARE, BATCH, EDIT})
 MAX_COMPARISONS = 16
 MAX_BATCHES = 8
 MAX_EDITS = 2

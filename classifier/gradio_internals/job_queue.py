@@ -15,19 +15,22 @@ from gradio.server_messages import EstimationMessage, EventMessage
 
 from classifier.gradio_internals.queue import Queue
 
-# Gradio reads the address of the page from a request, and nothing else.
-REQUEST = fastapi.Request(
-    {
-        "type": "http",
-        "method": "POST",
-        "scheme": "http",
-        "server": ("127.0.0.1", 80),
-        "path": "/gradio_api/queue/join",
-        "root_path": "",
-        "query_string": b"",
-        "headers": [],
-    }
-)
+
+def request_of(caller: str = "") -> fastapi.Request:
+    """Returns a request of a caller. Gradio reads the address of the page from it."""
+    return fastapi.Request(
+        {
+            "type": "http",
+            "method": "POST",
+            "scheme": "http",
+            "client": (caller, 0),
+            "server": ("127.0.0.1", 80),
+            "path": "/gradio_api/queue/join",
+            "root_path": "",
+            "query_string": b"",
+            "headers": [],
+        }
+    )
 
 
 class GradioJobQueue:
@@ -68,16 +71,21 @@ class GradioJobQueue:
         """Estimates after how many seconds a place is free."""
         return self._queue.seconds_to_wait(self._concurrency_id)
 
-    async def push(self, id: str) -> bool:
-        """Adds a job at the end; returns False if the queue is full."""
+    def count(self, caller: str) -> int:
+        """Returns how many requests of a caller wait or run, without jobs."""
+        return self._queue.count(caller)
+
+    async def push(self, id: str, caller: str) -> bool:
+        """Adds a job of a caller; returns False if the queue is full."""
+        request = request_of(caller)
         body = PredictBodyInternal(
             data=[id],
             fn_index=self._function,
             session_hash=self._queue.job_session,
-            request=REQUEST,
+            request=request,
         )
         accepted: bool
-        accepted, event, _ = await self._queue.push(body, REQUEST, None)
+        accepted, event, _ = await self._queue.push(body, request, None)
         if accepted:
             self._events[id] = self._queue.event_ids_to_events[event]
         return accepted

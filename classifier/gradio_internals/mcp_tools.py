@@ -1,5 +1,5 @@
 """
-Gradio 6.31: its MCP server fetches URLs, returns Python literals, and blocks a thread a call.
+Gradio 6.31: MCP fetches URLs, returns Python literals, blocks a thread a call, hides the caller.
 Without it: tests/gradio_internals/test_mcp_tools.py::test_a_tool_returns_json
 Remove when: results are JSON, files can be sent in a call, and no URL is fetched.
 """
@@ -58,6 +58,14 @@ class _Tools(gradio.mcp.GradioMCPServer):
             except ValueError as error:
                 raise InputError(f"The file cannot be decoded; send {FILE_FORMAT}.") from error
         return value
+
+    def _prepare_tool_call_args(self, *values: Any) -> Any:
+        """Passes on who calls: Gradio sends the call to itself again, from this machine."""
+        *prepared, headers, function = super()._prepare_tool_call_args(*values)
+        client = self.mcp_server.request_context.request.client
+        if client:
+            headers["x-forwarded-for"] = client.host
+        return *prepared, headers, function
 
     async def _execute_tool_without_progress(self, job: Any) -> list[Any]:
         """Waits for a result without blocking a thread, and cancels the job with the call."""

@@ -8,6 +8,7 @@ from gradio.blocks import Blocks
 
 from classifier.gradio_internals.queue_cached_results import CachedResults
 from classifier.gradio_internals.queue_concurrency import Concurrency
+from classifier.gradio_internals.queue_fair_shares import FairShares
 from classifier.gradio_internals.queue_idle import Idle
 from classifier.gradio_internals.queue_job_events import JobEvents
 from classifier.gradio_internals.queue_lost_sessions import LostSessions
@@ -15,7 +16,9 @@ from classifier.gradio_internals.queue_session_limits import SessionLimits
 from classifier.gradio_internals.queue_shutdown import Shutdown
 
 
-class Queue(Shutdown, SessionLimits, CachedResults, JobEvents, LostSessions, Idle, Concurrency):
+class Queue(
+    Shutdown, SessionLimits, CachedResults, FairShares, JobEvents, LostSessions, Idle, Concurrency
+):
     """Gradio's queue with all changes. They check a new request from left to right."""
 
 

@@ -1,7 +1,7 @@
 """The classifier for callers in an event loop, such as endpoints and jobs."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from classifier import metrics
@@ -25,6 +25,8 @@ class AsyncClassifier:
     """A catalogue of models, a gallery of pictures, and the backend that runs the models.
 
     Every job is held for `delay_seconds` first: a class can then watch the queue fill up.
+    `downloading` requests wait for the weights of their models; `on_downloading` is called when
+    their number changes.
     """
 
     def __init__(
@@ -35,6 +37,8 @@ class AsyncClassifier:
         self.backend = backend
         self.delay_seconds = delay_seconds
         self.timings = Timings()
+        self.downloading = 0
+        self.on_downloading: Callable[[], None] = lambda: None
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "AsyncClassifier":
@@ -93,8 +97,17 @@ class AsyncClassifier:
 
     async def prepare(self, model: Model, report: ProgressCallback = no_progress) -> None:
         """Downloads the weights of a model if needed, and holds the job for its delay."""
-        await self.download(model, report)
+        if not self.is_downloaded(model):
+            self._count_downloading(1)
+            try:
+                await self.download(model, report)
+            finally:
+                self._count_downloading(-1)
         await asyncio.sleep(self.delay_seconds)
+
+    def _count_downloading(self, change: int) -> None:
+        self.downloading += change
+        self.on_downloading()
 
     async def download(self, model: Model, report: ProgressCallback = no_progress) -> None:
         """Downloads the weights of a model, or joins a download that is already running.

@@ -42,6 +42,7 @@ class ActiveJob:
     is in the job store; if it is not, `picture` is its uploaded picture. `download_fraction` is
     the progress of its model's download, in 0-1. `task` runs the job since the time `started`.
     `queue_exits` counts how often the job left Gradio's queue. `failure` is the kind of its error.
+    `caller` is who has sent it, as long as this server runs; nobody knows it afterwards.
     """
 
     job: Job
@@ -53,6 +54,7 @@ class ActiveJob:
     queue_exits: int = 0
     started: float | None = None
     failure: str = ""
+    caller: str = ""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def update(self, job: Job) -> None:

@@ -85,8 +85,8 @@ class PendingJobs:
         """Moves waiting jobs to the queue while it has room."""
         async with self._feeding:
             while self._waiting and self._queue.room() > 0 and not self._closed:
-                id = next(iter(self._waiting))
-                if not await self._queue.push(id):
+                id, active = next(iter(self._waiting.items()))
+                if not await self._queue.push(id, active.caller):
                     return
                 if self._waiting.pop(id, None) is None:  # dropped in the meantime
                     await self._queue.remove(id)

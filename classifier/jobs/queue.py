@@ -19,8 +19,11 @@ class JobQueue(Protocol):
     def seconds_to_wait(self) -> int:
         """Estimates after how many seconds a place is free."""
 
-    async def push(self, id: str) -> bool:
-        """Adds a job at the end; returns False if the queue is full."""
+    def count(self, caller: str) -> int:
+        """Returns how many requests of a caller wait or run, without jobs."""
+
+    async def push(self, id: str, caller: str) -> bool:
+        """Adds a job of a caller; returns False if the queue is full."""
 
     async def remove(self, id: str) -> None:
         """Removes a job if it is still waiting."""

@@ -19,6 +19,7 @@ from classifier.errors import (
     InputError,
     JobStoreError,
     NoRoomError,
+    TooManyRequestsError,
 )
 from classifier.inference.async_classifier import AsyncClassifier
 from classifier.inference.prediction import Prediction
@@ -50,7 +51,11 @@ class JobService:
     downloaded and the queue has room, and then in the queue.
     """
 
-    def __init__(self, classifier: AsyncClassifier, store: JobStore) -> None:
+    def __init__(
+        self, classifier: AsyncClassifier, store: JobStore, fair_shares: bool = True
+    ) -> None:
+        """With `fair_shares`, a caller can use only a part of the queue."""
+        self.fair_shares = fair_shares
         self.classifier = classifier
         self._store = store
         self._queue: JobQueue
@@ -62,6 +67,7 @@ class JobService:
         self._tasks = BackgroundTasks()
         self._watched = WatchedJobs(store.statuses, self._tasks)
         self._accepting: dict[str, asyncio.Task[JobState]] = {}  # by idempotency key
+        self._callers: dict[str, str] = {}  # of the unfinished jobs, by job ID
         self._stopping = False
 
     def connect(self, queue: JobQueue) -> None:
@@ -125,6 +131,7 @@ class JobService:
         picture: BinaryIO | None = None,
         key: str | None = None,
         must_be_stored: bool = True,
+        caller: str = "",
     ) -> JobState:
         """Accepts a job. When this returns, the job is on the disk and will end.
 
@@ -132,7 +139,8 @@ class JobService:
         `picture`. With the idempotency key of an earlier job, that job is returned. With
         `must_be_stored=False`, the job is also accepted if it cannot be written to disk.
         Raises InputError if the model or the picture does not exist, or the key belongs to a
-        different request. Raises BusyError or JobStoreError if no job can be accepted now.
+        different request. Raises TooManyRequestsError if the caller has too many unfinished
+        requests, and BusyError or JobStoreError if no job can be accepted now.
         """
         if self._stopping:
             raise BusyError(STOPPING, self.seconds_to_wait())
@@ -165,7 +173,7 @@ class JobService:
             job = replace(job, status="finished", finished=time.time(), prediction=prediction)
         # A client that disconnects from here on must not leave a job that is half accepted.
         accepting = self._tasks.spawn(
-            self._accept(ActiveJob(job, cache_key), picture, key, must_be_stored)
+            self._accept(ActiveJob(job, cache_key, caller=caller), picture, key, must_be_stored)
         )
         if key is not None:
             self._accepting[key] = accepting
@@ -177,9 +185,11 @@ class JobService:
     ) -> JobState:
         job = active.job
         if not job.finished:
+            self.check_caller(active.caller)
             if not self._pending.room():
                 raise BusyError("The queue is full.", self.seconds_to_wait())
             self._pending.reserve(job.id)
+            self._callers[job.id] = active.caller
         try:
             try:
                 accepted = await self._store.add(job, picture, key)
@@ -189,12 +199,12 @@ class JobService:
                 accepted, active.is_stored = job, False
                 active.picture = await self._read(picture, job.upload_bytes)
         except BaseException as error:
-            self._pending.drop(job.id)
+            self._forget(job.id)
             if isinstance(error, NoRoomError):
                 raise BusyError(str(error), self.seconds_to_wait()) from None
             raise
         if accepted.id != job.id:  # two requests with the same key arrived together
-            self._pending.drop(job.id)
+            self._forget(job.id)
             return JobState(_same_request(accepted, job.request, key))
         if job.finished:
             self._ended[job.id] = job
@@ -204,6 +214,27 @@ class JobService:
             self._pending.add(active)
             await self._pending.feed()
         return JobState(active.job, is_stored=active.is_stored)
+
+    def check_caller(self, caller: str) -> None:
+        """Raises TooManyRequestsError if no more places are free than a caller has requests.
+
+        So one caller can fill half of an empty queue, and never all of it.
+        """
+        if not self.fair_shares or not caller:
+            return
+        jobs = sum(other == caller for other in self._callers.values())
+        unfinished = jobs + self._queue.count(caller)
+        if unfinished and unfinished >= self._pending.room():
+            raise TooManyRequestsError(
+                f"You have {unfinished} unfinished requests; that is the most at the moment, "
+                "because the queue has no more free places than that.",
+                self.seconds_to_wait(),
+            )
+
+    def _forget(self, id: str) -> None:
+        """Frees the place of a job that has ended or was not accepted."""
+        self._pending.drop(id)
+        self._callers.pop(id, None)
 
     async def _read(self, picture: BinaryIO | None, size: int) -> bytes | None:
         """Reads the picture of a job that cannot be stored."""
@@ -428,7 +459,7 @@ class JobService:
         if self._active.get(job.id) is not active:
             return
         del self._active[job.id]
-        self._pending.drop(job.id)
+        self._forget(job.id)
         active.update(job)
         if active.task:
             active.task.cancel()

@@ -6,11 +6,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
-from classifier.endpoints.endpoint import INFERENCE
+from classifier.endpoints.endpoint import INFERENCE, LIMITED
 from classifier.endpoints.services import Services
+from classifier.errors import TooManyRequestsError
 from classifier.gradio_internals import analytics, mcp_tools, upload_parser, upload_progress
 from classifier.gradio_internals.cancel_route import cancel_route
 from classifier.gradio_internals.environment import hidden_from_gradio
@@ -34,12 +36,12 @@ from classifier.server import (
     metrics,
     rest,
     rest_docs,
+    reverse_proxy,
     shutdown,
 )
 from classifier.server.body_limit import BodyLimit
 from classifier.server.error_responses import error_responses
 from classifier.server.head_requests import with_head
-from classifier.server.reverse_proxy import ReverseProxy
 from classifier.settings import Settings
 
 # The limit of all queued events together that run no model; most of them only wait. A number
@@ -73,7 +75,7 @@ class App:
             self.uploads,
             PictureEditor(),
         )
-        self.jobs = JobService(classifier, JobStore.from_settings(settings))
+        self.jobs = JobService(classifier, JobStore.from_settings(settings), settings.fair_shares)
         self.page = layout.build(self.services, self.jobs)
 
     def open_queue(self) -> None:
@@ -84,6 +86,17 @@ class App:
             self.page, layout.RUN_JOB, on_exit=self.jobs.left_queue, pending=self.jobs.pending
         )
         self.jobs.connect(self.job_queue)
+        self.queue.queued = LIMITED
+        if self.settings.fair_shares:
+            self.queue.check_caller = self._check_caller
+
+    def _check_caller(self, caller: str) -> None:
+        """Raises an HTTP error if a caller has too many unfinished requests."""
+        try:
+            self.jobs.check_caller(caller)
+        except TooManyRequestsError as error:
+            headers = {"Retry-After": str(error.seconds)}
+            raise HTTPException(429, str(error), headers) from None
 
     def launch(self, *, wait: bool = True) -> str:
         """Serves the page until the process is asked to stop; with `wait=False`, returns.
@@ -94,6 +107,7 @@ class App:
         settings = self.settings
         address.check(settings)
         sys.setswitchinterval(SWITCH_SECONDS)
+        reverse_proxy.believe_proxies_of_a_space()
         upload_parser.install()
         if settings.mcp:
             mcp_tools.install(self.uploads.folder)
@@ -113,7 +127,7 @@ class App:
                     "exception_handlers": error_responses(self.page, self.job_queue),
                     "lifespan": self._lifespan,
                     "middleware": [
-                        Middleware(ReverseProxy),
+                        Middleware(reverse_proxy.ReverseProxy),
                         Middleware(metrics.CountRequests),
                         Middleware(BodyLimit, settings.upload_mb, self.uploads.has_room),
                     ],
@@ -162,10 +176,18 @@ class App:
         await backend.close()
 
     async def _keep_concurrency(self) -> None:
+        self.services.classifier.on_downloading = self._set_concurrency
         while True:
-            capacity = min(self.services.classifier.capacity, MAX_CONCURRENCY)
-            self.queue.set_concurrency(INFERENCE, capacity)
+            self._set_concurrency()
             await asyncio.sleep(CONCURRENCY_SECONDS)
+
+    def _set_concurrency(self) -> None:
+        """Tells the queue how many requests run; those that wait for a download do not count."""
+        classifier = self.services.classifier
+        capacity = min(classifier.capacity, MAX_CONCURRENCY) + min(
+            classifier.downloading, MAX_EVENTS // 2
+        )
+        self.queue.set_concurrency(INFERENCE, capacity)
 
     async def _keep_cleaning(self) -> None:
         while True:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 
+from classifier.callers import caller_of
 from classifier.errors import (
     BusyError,
     ClassifierError,
@@ -19,6 +20,7 @@ from classifier.errors import (
     JobStoreError,
     JobStoreLockedError,
     TooLargeError,
+    TooManyRequestsError,
     UnknownNameError,
 )
 from classifier.gradio_internals.requests import page_address
@@ -89,6 +91,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: {"model": Problem, "description": "The job does not exist, or has expired."},
     413: {"model": Problem, "description": "The picture is too large."},
     422: {"model": Problem, "description": "A name or a value is not valid."},
+    429: {"model": Problem, "description": "Too many unfinished requests; see Retry-After."},
     503: {"model": Problem, "description": "Try again later; see the header Retry-After."},
     507: {"model": Problem, "description": "The job cannot be written to disk."},
 }
@@ -117,6 +120,8 @@ def problem(error: ClassifierError) -> JSONResponse:
     content: dict[str, Any] = {"detail": str(error)}
     if isinstance(error, UnknownNameError):
         content["valid"] = error.valid
+    if isinstance(error, TooManyRequestsError):
+        return JSONResponse(content, 429, {"Retry-After": str(error.seconds)})
     if isinstance(error, BusyError | JobStoreAwayError):
         return JSONResponse(content, 503, {"Retry-After": str(error.seconds)})
     if isinstance(error, TooLargeError):
@@ -145,7 +150,7 @@ def router(jobs: JobService) -> APIRouter:
         "/classifications",
         response_model=Accepted,
         status_code=202,
-        responses={code: PROBLEMS[code] for code in (413, 422, 503, 507)},
+        responses={code: PROBLEMS[code] for code in (413, 422, 429, 503, 507)},
     )
     async def submit(
         request: Request,
@@ -166,7 +171,11 @@ def router(jobs: JobService) -> APIRouter:
         """
         async with reader.read(request) as submission:
             state = await jobs.submit(
-                submission.model, submission.image, submission.picture, idempotency_key
+                submission.model,
+                submission.image,
+                submission.picture,
+                idempotency_key,
+                caller=caller_of(request),
             )
         job = state.job
         url = f"{page_address(request, '/classifications')}/classifications/{job.id}"

@@ -1,8 +1,23 @@
 """What a server behind a reverse proxy needs."""
 
+import os
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# Uvicorn's own setting: the proxies whose X-Forwarded-For says who sends a request.
+BELIEVED_PROXIES = "FORWARDED_ALLOW_IPS"
+PRIVATE_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1,fc00::/7"
+
+
+def believe_proxies_of_a_space() -> None:
+    """Lets the proxies of a Hugging Face Space say who sends a request.
+
+    A Space is only reachable through them, and they are in private networks. Elsewhere, Uvicorn
+    believes proxies on this machine, and those that the user names.
+    """
+    if "SPACE_ID" in os.environ:
+        os.environ.setdefault(BELIEVED_PROXIES, PRIVATE_NETWORKS)
 
 
 class ReverseProxy:

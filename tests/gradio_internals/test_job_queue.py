@@ -16,7 +16,7 @@ def test_jobs_wait_in_order_and_know_their_place(app: App) -> None:
         queue = app.job_queue
         app.queue.process_time_per_fn[app.page.fns[queue._function]].add(3.0)
         for id in ("a", "b", "c"):
-            assert await queue.push(id)
+            assert await queue.push(id, "")
         assert (await push(app, "pretzel.jpg", "tiny"))[0]
 
         assert [queue.place(id)[0] for id in ("a", "b", "c")] == [0, 1, 2]
@@ -38,8 +38,8 @@ def test_jobs_wait_in_order_and_know_their_place(app: App) -> None:
 def test_a_full_queue_takes_no_job(app: App) -> None:
     async def work() -> None:
         app.queue.max_size = 1
-        assert await app.job_queue.push("a")
-        assert not await app.job_queue.push("b")
+        assert await app.job_queue.push("a", "")
+        assert not await app.job_queue.push("b", "")
 
     run(work())
 
@@ -52,7 +52,7 @@ def test_jobs_that_wait_for_room_come_first(app: App) -> None:
         assert not accepted
         assert detail.startswith("Queue is full.")
         assert state == "queue_full"
-        assert await queue.push("a")
+        assert await queue.push("a", "")
 
     run(work())
 

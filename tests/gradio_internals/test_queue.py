@@ -10,7 +10,7 @@ from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 
 from classifier.endpoints.endpoint import INFERENCE
-from classifier.gradio_internals.job_queue import REQUEST
+from classifier.gradio_internals.job_queue import request_of
 from classifier.gradio_internals.queue import Queue
 from classifier.gradio_internals.queue_idle import ACTIVE_SECONDS, IDLE_SLEEP_SECONDS
 from classifier.gradio_internals.queue_session_limits import (
@@ -22,6 +22,8 @@ from classifier.gradio_internals.tunnels import close_tunnels
 from classifier.server.app import STATUS_SECONDS, App
 from tests.support.browsing import PICTURES
 from tests.support.server import run
+
+REQUEST = request_of()
 
 
 def function(app: App, name: str) -> tuple[int, Any]:

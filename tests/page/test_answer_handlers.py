@@ -64,7 +64,9 @@ def test_a_job_that_waits_for_the_cluster_says_so(tmp_path: Path) -> None:
 
 
 def ask(app: Any, image: str = PICTURE.name, edits: Any = None) -> Any:
-    return AnswerHandlers(app.services, app.jobs).submit(image, None, edits, "tiny")
+    return AnswerHandlers(app.services, app.jobs).submit(
+        image, None, edits, "tiny", gradio.Request()
+    )
 
 
 def test_who_cancels_while_the_job_is_written_down_leaves_none_behind(tmp_path: Path) -> None:

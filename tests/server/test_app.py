@@ -86,7 +86,8 @@ def test_a_request_that_is_rejected_leaves_no_picture(tmp_path: Path) -> None:
         async with opened(tmp_path) as app:
             app.jobs.stop_accepting()
             handlers = AnswerHandlers(app.services, app.jobs)
-            async for _ in handlers.submit(PICTURE.name, None, {"brightness": 2}, DEFAULT):
+            values = PICTURE.name, None, {"brightness": 2}, DEFAULT, gradio.Request()
+            async for _ in handlers.submit(*values):
                 pass
 
     with pytest.raises(gradio.Error, match="The server is stopping"):

@@ -1,4 +1,4 @@
-"""Hosts of their own on this machine: each has its network, its home and its temporary files."""
+"""Hosts of their own on this machine: each has its network, its home and its Ray."""
 
 import os
 import shlex
@@ -20,6 +20,9 @@ needs_hosts = pytest.mark.skipif(
 )
 
 
+RAY_FOLDER = "/tmp/ray"
+
+
 @dataclass(frozen=True)
 class Host:
     """A host with an address. What its programs print is in `folder`."""
@@ -34,12 +37,11 @@ class Host:
         log = self.folder / f"{self.name}.log"
         # Only this process and those that it starts see these mounts.
         script = f"""
-            mount --bind {self.folder} /mnt
-            mount -t tmpfs tmpfs /tmp
+            mkdir -p {RAY_FOLDER} {self._home}
+            mount -t tmpfs tmpfs {RAY_FOLDER}
             mount -t tmpfs tmpfs /dev/shm
-            mkdir /tmp/home
-            cd {PROJECT}
-            exec {command} > /mnt/{log.name} 2>&1
+            cd {shlex.quote(str(PROJECT))}
+            exec {command} > {log} 2>&1
         """
         log.touch()
         self._started.append(self._popen(["unshare", "--mount", "bash", "-c", script], settings))
@@ -50,12 +52,16 @@ class Host:
         output, _ = self._popen(command, settings).communicate(timeout=60)
         return output
 
+    @property
+    def _home(self) -> Path:
+        return self.folder / f"{self.name}-home"
+
     def _popen(
         self, command: Sequence[str], settings: Mapping[str, object]
     ) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             ["ip", "netns", "exec", self.name, *command],
-            env=environment(**settings) | {"HOME": "/tmp/home"},
+            env=environment(**settings) | {"HOME": str(self._home)},
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,

@@ -204,6 +204,7 @@ def slow_server(tmp_path_factory: pytest.TempPathFactory, cluster: str) -> Itera
         CLASSIFIER_CONCURRENCY=1,
         CLASSIFIER_DELAY_SECONDS=1,
         CLASSIFIER_QUEUE_SIZE=6,
+        CLASSIFIER_FAIR_SHARES=0,
         CLASSIFIER_CLUSTER=cluster,
     ) as running:
         yield running

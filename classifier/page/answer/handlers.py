@@ -4,8 +4,12 @@ import asyncio
 import io
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import gradio
+
+from classifier.callers import caller_of
 from classifier.endpoints.error_messages import client_error, with_error_messages_in_stream
 from classifier.endpoints.services import Services
 from classifier.errors import BusyError, ClassifierError
@@ -34,12 +38,14 @@ class AnswerHandlers:
 
     @with_error_messages_in_stream
     async def submit(
-        self, name: object, own: object, edits: object, model: str
+        self, name: object, own: object, edits: object, model: str, request: gradio.Request
     ) -> AsyncGenerator[tuple[str, str]]:
         """Submits a job and yields its state as HTML with its ID, until the job has ended."""
         source = await edited_picture(self._services, name, own, edits)
         in_gallery = name is not None
-        submitting = asyncio.ensure_future(self._submit(source, model, in_gallery))
+        submitting = asyncio.ensure_future(
+            self._submit(source, model, in_gallery, caller_of(request))
+        )
         try:
             submitted = await asyncio.shield(submitting)
             edited = self._save_edited(source)
@@ -83,12 +89,15 @@ class AnswerHandlers:
             return self._services.uploads.save_edited(source) if source.edits else None
         return None
 
-    async def _submit(self, source: PictureSource, model: str, in_gallery: bool) -> JobState:
+    async def _submit(
+        self, source: PictureSource, model: str, in_gallery: bool, caller: str
+    ) -> JobState:
+        submit = partial(self._jobs.submit, must_be_stored=False, caller=caller)
         if in_gallery and not source.edits:
-            return await self._jobs.submit(model, source.name, must_be_stored=False)
+            return await submit(model, source.name)
         content = source.content
         with io.BytesIO(content) if isinstance(content, bytes) else content.open("rb") as picture:
-            return await self._jobs.submit(model, source.name, picture, must_be_stored=False)
+            return await submit(model, source.name, picture)
 
     def _render(
         self,
