@@ -226,8 +226,7 @@ class JobService:
         unfinished = jobs + self._queue.count(caller)
         if unfinished and unfinished >= self._pending.room():
             raise TooManyRequestsError(
-                f"You have {unfinished} unfinished requests; that is the most at the moment, "
-                "because the queue has no more free places than that.",
+                f"You already have {unfinished} unfinished requests, your share of the queue.",
                 self.seconds_to_wait(),
             )
 

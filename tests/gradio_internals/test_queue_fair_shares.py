@@ -91,7 +91,7 @@ def test_one_caller_can_fill_half_of_the_queue(app: App) -> None:
         with pytest.raises(HTTPException) as raised:
             await push(app, *[A] * 80)
         assert raised.value.status_code == 429
-        assert raised.value.detail.startswith("You have 20 unfinished requests; ")
+        assert raised.value.detail.startswith("You already have 20 unfinished requests, ")
         assert raised.value.headers
         assert int(raised.value.headers["Retry-After"]) > 0
         assert len(waiting(app)) == 20

@@ -73,7 +73,7 @@ def test_a_client_gets_its_share_and_a_sentence(flooded: list[httpx.Response]) -
     assert QUEUE // 2 - 1 <= codes.count(202) <= QUEUE // 2 + 1
     for response in rejected:
         assert int(response.headers["Retry-After"]) > 0
-        assert "unfinished requests; that is the most at the moment" in response.json()["detail"]
+        assert "unfinished requests, your share of the queue" in response.json()["detail"]
 
 
 def test_the_share_is_the_same_over_the_api(server: Server, flooded: object) -> None:
@@ -135,7 +135,7 @@ def test_the_page_says_it(browser: Browser, server: Server, flooded: object) -> 
     try:
         with opened(browser, server) as page:
             page.get_by_role("button", name="Classify").click()
-            expect(page.get_by_text("unfinished requests; that is the most")).to_be_visible()
+            expect(page.get_by_text("your share of the queue")).to_be_visible()
     finally:
         for job in jobs:
             if job.status_code == 202:
