@@ -42,6 +42,7 @@ from classifier.server import (
 from classifier.server.body_limit import BodyLimit
 from classifier.server.error_responses import error_responses
 from classifier.server.head_requests import with_head
+from classifier.server.security_headers import SecurityHeaders
 from classifier.settings import Settings
 
 # The limit of all queued events together that run no model; most of them only wait. A number
@@ -127,6 +128,7 @@ class App:
                     "exception_handlers": error_responses(self.page, self.job_queue),
                     "lifespan": self._lifespan,
                     "middleware": [
+                        Middleware(SecurityHeaders),
                         Middleware(reverse_proxy.ReverseProxy),
                         Middleware(metrics.CountRequests),
                         Middleware(BodyLimit, settings.upload_mb, self.uploads.has_room),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from classifier.page.inputs.layout import WELCOME
 from tests.support.server import PROJECT, Server
@@ -32,13 +32,19 @@ def opened(
     _emulate(page, size, scheme)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def check(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            errors.append(message.text)
+
+    page.on("console", check)
     try:
         page.goto(f"{server.address}/{path}")
         expect(page.locator(".thumbnails input:checked")).to_have_count(1)
         yield page
     finally:
         page.close()
-    assert errors == []
+    assert errors == [], errors
 
 
 def display(page: Page, size: tuple[int, int], scheme: str) -> None:
