@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from classifier import logs
 from classifier.errors import ClassifierError
-from classifier.gradio_internals.environment import hidden_from_gradio
+from classifier.gradio_internals.environment import check, hidden_from_gradio
 from classifier.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def create() -> App:
     try:
         settings = Settings.from_environment(os.environ).with_writable_cache()
         logs.configure(settings.log)
+        check(os.environ)
         # Gradio is imported only now: it would not explain a wrong setting of its own.
         with hidden_from_gradio():
             from classifier.server.app import App

@@ -1,5 +1,6 @@
 """Variables of the environment that Gradio would misunderstand."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -8,7 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 
+from classifier.errors import SettingError
+from classifier.gradio_internals.environment import UNSAFE, check, hidden_from_gradio
 from tests.support.server import PROJECT, environment, free_port, wait_for
 
 DEAD_PROXY = "http://127.0.0.1:9"
@@ -52,6 +56,42 @@ def test_proxies_of_the_environment_do_no_harm(tmp_path: Path) -> None:
 
     assert page.status_code == 200
     assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+@pytest.mark.parametrize("value", ["1", "/", " true ", "False?"])
+def test_a_variable_that_opens_the_server_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"{name} is .*; expected no value, because Gradio"):
+        check({name: value})
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", " False "])
+def test_a_variable_that_is_off_is_fine(value: str) -> None:
+    check(dict.fromkeys(UNSAFE, value))
+
+
+def test_the_start_ends_with_the_reason(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=PROJECT,
+        env=environment(CLASSIFIER_CACHE=tmp_path, GRADIO_ALLOWED_PATHS="/"),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "GRADIO_ALLOWED_PATHS is '/'; expected no value, because Gradio would serve these files to "
+        "everyone.\n"
+    )
+
+
+def test_gradio_does_not_see_a_variable_that_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADIO_VIBE_MODE", "0")
+    with hidden_from_gradio():
+        assert "GRADIO_VIBE_MODE" not in os.environ
+    assert os.environ["GRADIO_VIBE_MODE"] == "0"
 
 
 def test_ipv6_works(tmp_path: Path) -> None:
