@@ -1,6 +1,7 @@
 """The job service: accepts jobs, runs them, reports their state, and cancels them."""
 
 import asyncio
+import hashlib
 import logging
 import secrets
 import time
@@ -136,8 +137,8 @@ class JobService:
         """Accepts a job. When this returns, the job is on the disk and will end.
 
         `image` is the name of a picture in the gallery, or the display name of an uploaded
-        `picture`. With the idempotency key of an earlier job, that job is returned. With
-        `must_be_stored=False`, the job is also accepted if it cannot be written to disk.
+        `picture`. With the idempotency key of an earlier job of the caller, that job is returned.
+        With `must_be_stored=False`, the job is also accepted if it cannot be written to disk.
         Raises InputError if the model or the picture does not exist, or the key belongs to a
         different request. Raises TooManyRequestsError if the caller has too many unfinished
         requests, and BusyError or JobStoreError if no job can be accepted now.
@@ -156,10 +157,12 @@ class JobService:
             await asyncio.to_thread(detect_format, picture, str(image))
             cache_key = None
             request = f"{chosen.name}/{await asyncio.to_thread(sha256, picture)}"
+        if key is not None:
+            key = _key_of(caller, key)
         if key is not None and (known := await self._store.find_key(key)):
-            return JobState(_same_request(known, request, key))
+            return JobState(_same_request(known, request))
         if key is not None and (first := self._accepting.get(key)):
-            return JobState(_same_request((await asyncio.shield(first)).job, request, key))
+            return JobState(_same_request((await asyncio.shield(first)).job, request))
 
         job = Job(
             id=secrets.token_urlsafe(16),
@@ -205,7 +208,7 @@ class JobService:
             raise
         if accepted.id != job.id:  # two requests with the same key arrived together
             self._forget(job.id)
-            return JobState(_same_request(accepted, job.request, key))
+            return JobState(_same_request(accepted, job.request))
         if job.finished:
             self._ended[job.id] = job
             _record(active, job)
@@ -478,9 +481,15 @@ def _record(active: ActiveJob, ended: Job) -> None:
     logs.job("job ended", **facts)
 
 
-def _same_request(known: Job, request: str, key: str | None) -> Job:
+def _key_of(caller: str, key: str) -> str:
+    """Returns what is stored for an idempotency key: callers that use the same key do not meet.
+
+    It is a digest, because the address of a caller is nobody's business.
+    """
+    return hashlib.sha256(f"{caller}\n{key}".encode()).hexdigest()
+
+
+def _same_request(known: Job, request: str) -> Job:
     if known.request != request:
-        raise InputError(
-            f"The Idempotency-Key {key!r} belongs to a different request; use a new key."
-        )
+        raise InputError("The Idempotency-Key belongs to a different request; use a new key.")
     return known

@@ -96,6 +96,20 @@ def test_other_clients_come_next(server: Server, flooded: object) -> None:
         other.delete(f"/classifications/{job}")
 
 
+def test_callers_with_the_same_idempotency_key_do_not_meet(server: Server) -> None:
+    form = {"model_id": "tiny", "image_id": PICTURES[0]}
+    with client(server, "127.0.0.5") as one, client(server, "127.0.0.6") as two:
+        jobs = [
+            http.post("/classifications", data=form, headers={"Idempotency-Key": "1"}).json()
+            for http in (one, one, two, two)
+        ]
+        ids = [job["job_id"] for job in jobs]
+        for id in set(ids):
+            one.delete(f"/classifications/{id}")
+
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+
+
 def test_a_proxy_on_this_machine_names_the_client(server: Server, flooded: object) -> None:
     codes = {
         address: submit(server.http, forwarded_for=address).status_code
