@@ -28,8 +28,9 @@ class FairShares(Queue):
         super().__init__(*values, **named)
         self.queued: Collection[str] = ()  # the concurrency IDs of requests that wait for a place
         self.check_caller: Callable[[str], None] | None = None
-        self._round = 0  # of the event that has started last
-        self._last_rounds: dict[str, int] = {}  # of each caller
+        # Requests with different concurrency IDs wait in different lines.
+        self._rounds: dict[str, int] = {}  # of the last event of each line that has started
+        self._last_rounds: dict[tuple[str, str], int] = {}  # of each caller in each line
 
     async def push(self, body: PredictBodyInternal, request: Any, username: str | None) -> Any:
         if not self.check_caller:
@@ -47,7 +48,8 @@ class FairShares(Queue):
     def get_events(self) -> Any:
         found = super().get_events()
         if found:
-            self._round = max(self._round, getattr(found[0][0], "round", 0))
+            events, _, line = found
+            self._rounds[line] = max(self._rounds.get(line, 0), getattr(events[0], "round", 0))
         return found
 
     def count(self, caller: str) -> int:
@@ -73,11 +75,20 @@ class FairShares(Queue):
         line = self.event_queue_per_concurrency_id[event.concurrency_id].queue
         if event not in line:  # its result is cached
             return
-        event.round = max(self._round, self._last_rounds.get(caller, 0)) + 1
         if len(self._last_rounds) >= MAX_REMEMBERED:
-            rounds = self._last_rounds.items()
-            self._last_rounds = {name: last for name, last in rounds if last > self._round}
-        self._last_rounds[caller] = event.round
+            self._forget_callers()
+        name = event.concurrency_id
+        last = self._last_rounds.get((name, caller), 0)
+        event.round = max(self._rounds.get(name, 0), last) + 1
+        self._last_rounds[name, caller] = event.round
         line.remove(event)
         later = (index for index, other in enumerate(line) if other.round > event.round)
         line.insert(next(later, len(line)), event)
+
+    def _forget_callers(self) -> None:
+        """Forgets callers who have nothing waiting, so that their last round is over."""
+        self._last_rounds = {
+            (name, caller): last
+            for (name, caller), last in self._last_rounds.items()
+            if last > self._rounds.get(name, 0)
+        }

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 
 from classifier.endpoints.endpoint import INFERENCE
 from classifier.gradio_internals.job_queue import request_of
+from classifier.gradio_internals.queue_fair_shares import MAX_REMEMBERED
 from classifier.server.app import App
 from tests.support.browsing import PICTURES
 from tests.support.server import run
@@ -16,9 +17,9 @@ from tests.support.server import run
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 
-async def push(app: App, *callers: str) -> None:
+async def push(app: App, *callers: str, name: str = "classify") -> None:
     """Sends a request of each caller."""
-    (number,) = (key for key, fn in app.page.fns.items() if fn.api_name == "classify")
+    (number,) = (key for key, fn in app.page.fns.items() if fn.api_name == name)
     for caller in callers:
         request = request_of(caller)
         values: list[Any] = [PICTURES[0], "tiny"]
@@ -68,6 +69,35 @@ def test_who_has_waited_does_not_wait_again_behind_a_newcomer(app: App) -> None:
         await push(app, B)
 
         assert waiting(app) == [A, B, A]
+
+    run(work())
+
+
+def test_another_endpoint_does_not_end_the_round(app: App) -> None:
+    async def work() -> None:
+        app.queue.max_size = 100
+        app.queue.set_concurrency(INFERENCE, 0)
+        await push(app, A, A, A)
+        await push(app, A, A, A, A, A, name="compare")
+        for _ in range(5):
+            assert app.queue.get_events()
+
+        await push(app, B)
+
+        assert waiting(app) == [A, B, A, A]
+
+    run(work())
+
+
+def test_callers_are_forgotten(app: App) -> None:
+    async def work() -> None:
+        app.queue.max_size = 100_000
+        app.queue.set_concurrency(INFERENCE, 100_000)
+        for number in range(2 * MAX_REMEMBERED):
+            await push(app, f"2001:db8:0:{number:x}::1")
+            assert app.queue.get_events()
+
+        assert len(app.queue._last_rounds) <= MAX_REMEMBERED
 
     run(work())
 
