@@ -67,7 +67,8 @@ class Settings:
     bytes) of the device's memory. Job results expire after `result_hours`. An upload can have
     `upload_mb` and is deleted within `upload_seconds`. Models run on the Ray cluster with the
     address `cluster`; "" is this process. Jobs are kept in the PostgreSQL database `jobs_url`; ""
-    is a file in the cache. The log has the format `log`. `server_name` is the address to serve at,
+    is a file in the cache. Without `deploy`, somebody else starts the replicas on the cluster.
+    The log has the format `log`. `server_name` is the address to serve at,
     without brackets; "" is this machine only. Without a `server_port`, a free one from 7860 up
     is used.
     """
@@ -87,6 +88,7 @@ class Settings:
     cache: Path = field(default_factory=default_cache)
     log: Format = "text"
     cluster: str = ""
+    deploy: bool = True
     jobs_url: str = field(default="", repr=False)  # it can contain a password
     server_name: str = ""
     server_port: int | None = None
@@ -142,6 +144,7 @@ class Settings:
             cache=read("CACHE", _folder, default_cache(), "a folder"),
             log=read("LOG", _log_format, cls.log, "text or json"),
             cluster=cluster,
+            deploy=read("DEPLOY", _switch, cls.deploy, "1 (on) or 0 (off)"),
             jobs_url=read(
                 "JOBS_URL",
                 _postgres_url,

@@ -79,6 +79,7 @@ def test_the_models_of_the_course_follow_those_that_need_no_download() -> None:
         ("CONCURRENCY", " 1 ", "concurrency", 1),
         ("QUEUE_SIZE", "1", "queue_size", 1),
         ("FAIR_SHARES", "0", "fair_shares", False),
+        ("DEPLOY", "0", "deploy", False),
         ("MEMORY_MB", "512", "memory_mb", 512),
         ("QUEUE_SIZE", "5000", "queue_size", 5000),
         ("UPLOAD_MB", "64", "upload_mb", 64),

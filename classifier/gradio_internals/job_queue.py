@@ -71,6 +71,10 @@ class GradioJobQueue:
         """Estimates after how many seconds a place is free."""
         return self._queue.seconds_to_wait(self._concurrency_id)
 
+    def running(self) -> int:
+        """Returns how many requests run, jobs and others."""
+        return self._queue.count_running(self._concurrency_id)
+
     def count(self, caller: str) -> int:
         """Returns how many requests of a caller wait or run, without jobs."""
         return self._queue.count(caller)

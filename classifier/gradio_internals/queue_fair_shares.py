@@ -12,14 +12,12 @@ from gradio.queueing import Event, Queue
 
 from classifier.callers import caller_of
 
-MAX_REMEMBERED = 1000  # callers
-
 
 class FairShares(Queue):
     """Takes the requests of all callers in turn, and lets `check_caller` reject a request.
 
     In each round, a caller has one request. A new request comes behind those of its round: the
-    one after the caller's last round, or the current round if the caller has none waiting.
+    one after the last of the caller's waiting requests, or else after the one that runs.
     `check_caller` is called with the caller of a new request that is `queued`, and raises an
     error to reject it. Without it, the queue is first come, first served.
     """
@@ -30,7 +28,6 @@ class FairShares(Queue):
         self.check_caller: Callable[[str], None] | None = None
         # Requests with different concurrency IDs wait in different lines.
         self._rounds: dict[str, int] = {}  # of the last event of each line that has started
-        self._last_rounds: dict[tuple[str, str], int] = {}  # of each caller in each line
 
     async def push(self, body: PredictBodyInternal, request: Any, username: str | None) -> Any:
         if not self.check_caller:
@@ -49,7 +46,7 @@ class FairShares(Queue):
         found = super().get_events()
         if found:
             events, _, line = found
-            self._rounds[line] = max(self._rounds.get(line, 0), getattr(events[0], "round", 0))
+            self._rounds[line] = max(self._rounds.get(line, 0), _round(events[0]))
         return found
 
     def count(self, caller: str) -> int:
@@ -75,20 +72,12 @@ class FairShares(Queue):
         line = self.event_queue_per_concurrency_id[event.concurrency_id].queue
         if event not in line:  # its result is cached
             return
-        if len(self._last_rounds) >= MAX_REMEMBERED:
-            self._forget_callers()
-        name = event.concurrency_id
-        last = self._last_rounds.get((name, caller), 0)
-        event.round = max(self._rounds.get(name, 0), last) + 1
-        self._last_rounds[name, caller] = event.round
         line.remove(event)
-        later = (index for index, other in enumerate(line) if other.round > event.round)
+        own = (_round(other) for other in line if caller_of(other.request) == caller)
+        event.round = max([self._rounds.get(event.concurrency_id, 0), *own]) + 1
+        later = (index for index, other in enumerate(line) if _round(other) > event.round)
         line.insert(next(later, len(line)), event)
 
-    def _forget_callers(self) -> None:
-        """Forgets callers who have nothing waiting, so that their last round is over."""
-        self._last_rounds = {
-            (name, caller): last
-            for (name, caller), last in self._last_rounds.items()
-            if last > self._rounds.get(name, 0)
-        }
+
+def _round(event: Event) -> int:
+    return getattr(event, "round", 0)

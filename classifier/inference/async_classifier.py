@@ -92,22 +92,25 @@ class AsyncClassifier:
 
         If the caller is cancelled before the work starts, it never runs.
         """
-        await self.prepare(model)
+        await self._prepare_in_queue(model)
         return await self.classify(picture, model)
 
     async def prepare(self, model: Model, report: ProgressCallback = no_progress) -> None:
         """Downloads the weights of a model if needed, and holds the job for its delay."""
-        if not self.is_downloaded(model):
-            self._count_downloading(1)
-            try:
-                await self.download(model, report)
-            finally:
-                self._count_downloading(-1)
+        await self.download(model, report)
         await asyncio.sleep(self.delay_seconds)
 
-    def _count_downloading(self, change: int) -> None:
-        self.downloading += change
-        self.on_downloading()
+    async def _prepare_in_queue(self, model: Model, report: ProgressCallback = no_progress) -> None:
+        """Prepares a model for a request that has a place in the queue."""
+        if not self.is_downloaded(model):
+            self.downloading += 1
+            try:
+                self.on_downloading()
+                await self.download(model, report)
+            finally:
+                self.downloading -= 1
+                self.on_downloading()
+        await self.prepare(model)
 
     async def download(self, model: Model, report: ProgressCallback = no_progress) -> None:
         """Downloads the weights of a model, or joins a download that is already running.
@@ -138,7 +141,7 @@ class AsyncClassifier:
         """
         checked = None if label is None else check_label(label, model)
         check_explainable(model)
-        await self.prepare(model)
+        await self._prepare_in_queue(model)
         with _counted_errors():
             explanation = await self.backend.explain(picture, model, checked, report)
         self._add(explanation.prediction)

@@ -19,6 +19,9 @@ class JobQueue(Protocol):
     def seconds_to_wait(self) -> int:
         """Estimates after how many seconds a place is free."""
 
+    def running(self) -> int:
+        """Returns how many requests run, jobs and others."""
+
     def count(self, caller: str) -> int:
         """Returns how many requests of a caller wait or run, without jobs."""
 

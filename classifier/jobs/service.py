@@ -219,17 +219,19 @@ class JobService:
         return JobState(active.job, is_stored=active.is_stored)
 
     def check_caller(self, caller: str) -> None:
-        """Raises TooManyRequestsError if no more places are free than a caller has requests.
+        """Raises TooManyRequestsError if a caller has as many requests as places are free.
 
-        So one caller can fill half of an empty queue, and never all of it.
+        Places are those to wait and those to run. So one caller alone can have half of them.
         """
         if not self.fair_shares or not caller:
             return
         jobs = sum(other == caller for other in self._callers.values())
         unfinished = jobs + self._queue.count(caller)
-        if unfinished and unfinished >= self._pending.room():
+        idle = max(0, self.classifier.capacity - self._queue.running())
+        if unfinished and unfinished >= self._pending.room() + idle:
             raise TooManyRequestsError(
-                f"You already have {unfinished} unfinished requests, your share of the queue.",
+                "You already have your share of the queue: "
+                f"{unfinished} unfinished {'request' if unfinished == 1 else 'requests'}.",
                 self.seconds_to_wait(),
             )
 

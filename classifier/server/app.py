@@ -48,6 +48,7 @@ from classifier.settings import Settings
 # The limit of all queued events together that run no model; most of them only wait. A number
 # other than Gradio's default of 40 also keeps them out of the threads that serve files.
 MAX_EVENTS = 600
+MAX_DOWNLOADING = 200  # requests that wait for the weights of their models
 MAX_CONCURRENCY = 2048  # with a cluster of any size
 CONCURRENCY_SECONDS = 1.0  # until the queue knows how many jobs a cluster can take now
 # How often clients learn their position in the queue. By default, Gradio tells all of them
@@ -108,7 +109,7 @@ class App:
         settings = self.settings
         address.check(settings)
         sys.setswitchinterval(SWITCH_SECONDS)
-        reverse_proxy.believe_proxies_of_a_space()
+        reverse_proxy.believe_proxies()
         upload_parser.install()
         if settings.mcp:
             mcp_tools.install(self.uploads.folder)
@@ -120,7 +121,9 @@ class App:
                 theme=layout.THEME,
                 css_paths=layout.CSS,
                 head=layout.HEAD,
-                max_threads=MAX_EVENTS + (settings.concurrency or MAX_CONCURRENCY),
+                max_threads=MAX_EVENTS
+                + MAX_DOWNLOADING
+                + (settings.concurrency or MAX_CONCURRENCY),
                 footer_links=["api", "settings"],
                 prevent_thread_lock=True,
                 app_kwargs={
@@ -187,7 +190,7 @@ class App:
         """Tells the queue how many requests run; those that wait for a download do not count."""
         classifier = self.services.classifier
         capacity = min(classifier.capacity, MAX_CONCURRENCY) + min(
-            classifier.downloading, MAX_EVENTS // 2
+            classifier.downloading, MAX_DOWNLOADING
         )
         self.queue.set_concurrency(INFERENCE, capacity)
 

@@ -7,17 +7,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Uvicorn's own setting: the proxies whose X-Forwarded-For says who sends a request.
 BELIEVED_PROXIES = "FORWARDED_ALLOW_IPS"
-PRIVATE_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1,fc00::/7"
+THIS_MACHINE = "127.0.0.1,::1"
+PRIVATE_NETWORKS = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
 
-def believe_proxies_of_a_space() -> None:
-    """Lets the proxies of a Hugging Face Space say who sends a request.
+def believe_proxies() -> None:
+    """Lets proxies on this machine, and those that the user names, say who sends a request.
 
-    A Space is only reachable through them, and they are in private networks. Elsewhere, Uvicorn
-    believes proxies on this machine, and those that the user names.
+    Calls of agents come from this machine, too. A Hugging Face Space is only reachable through
+    proxies in private networks.
     """
-    if "SPACE_ID" in os.environ:
-        os.environ.setdefault(BELIEVED_PROXIES, PRIVATE_NETWORKS)
+    default = PRIVATE_NETWORKS if "SPACE_ID" in os.environ else ""
+    named = os.environ.get(BELIEVED_PROXIES) or default
+    os.environ[BELIEVED_PROXIES] = ",".join(filter(None, [named, THIS_MACHINE]))
 
 
 class ReverseProxy:

@@ -59,7 +59,8 @@ def flooded(server: Server) -> Iterator[list[httpx.Response]]:
     with client(server, GREEDY) as greedy, ThreadPoolExecutor(16) as threads:
         responses = list(threads.map(lambda number: submit(greedy, number), range(FLOOD)))
         accepted = [r.json()["job_id"] for r in responses if r.status_code == 202]
-        wait_for(lambda: server.state(accepted[0])["task_status"] == "started")
+        # Whichever came first.
+        wait_for(lambda: any(server.state(job)["task_status"] == "started" for job in accepted))
         yield responses
         for job in accepted:
             greedy.delete(f"/classifications/{job}")
@@ -73,7 +74,7 @@ def test_a_client_gets_its_share_and_a_sentence(flooded: list[httpx.Response]) -
     assert QUEUE // 2 - 1 <= codes.count(202) <= QUEUE // 2 + 1
     for response in rejected:
         assert int(response.headers["Retry-After"]) > 0
-        assert "unfinished requests, your share of the queue" in response.json()["detail"]
+        assert "your share of the queue" in response.json()["detail"]
 
 
 def test_the_share_is_the_same_over_the_api(server: Server, flooded: object) -> None:
@@ -82,7 +83,7 @@ def test_the_share_is_the_same_over_the_api(server: Server, flooded: object) -> 
 
     assert response.status_code == 429
     assert int(response.headers["Retry-After"]) > 0
-    assert "unfinished requests" in response.json()["detail"]
+    assert "your share" in response.json()["detail"]
 
 
 def test_other_clients_come_next(server: Server, flooded: object) -> None:

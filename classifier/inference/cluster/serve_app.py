@@ -23,6 +23,8 @@ from classifier.machine import processors
 from classifier.models import catalogue
 from classifier.settings import Settings
 
+log = logging.getLogger(__name__)
+
 LOCAL = "local"
 APPLICATION = "image-classifier"
 DEPLOYMENT = "Replica"
@@ -40,6 +42,7 @@ AUTOSCALING = {
 }
 DEPLOYING_SECONDS = 120.0  # for another server, or for Ray with a config file
 DEPLOYING_POLL_SECONDS = 0.5
+WAITING_SECONDS = 5.0
 # Every log line of Ray that is not a problem would appear among those of the server.
 QUIET = LoggingConfig(log_level="WARNING", enable_access_log=False)
 
@@ -72,12 +75,22 @@ def deploy(start: Start) -> "ServeReplicas":
     settings are the same. Others are replaced one after the other. Raises RuntimeError if the
     replicas cannot start.
     """
+    if not start.settings.deploy:
+        return _deployed(_version(start.settings))
     serve.start(proxy_location="Disabled", logging_config=QUIET)
     if handle := _running(_version(start.settings)):
         return ServeReplicas(handle)
     handle = serve.run(
         _application(start), name=APPLICATION, route_prefix=None, logging_config=QUIET
     )
+    return ServeReplicas(handle)
+
+
+def _deployed(version: str) -> "ServeReplicas":
+    """Waits until somebody has deployed the replicas with a Serve config file."""
+    while not (handle := _running(version)):
+        log.warning("waiting for an application %s of version %s", APPLICATION, version)
+        time.sleep(WAITING_SECONDS)
     return ServeReplicas(handle)
 
 
@@ -93,7 +106,9 @@ def application(arguments: dict[str, str]) -> Application:
 
 
 def _application(start: Start) -> Application:
-    has_gpu = bool(ray.cluster_resources().get("GPU")) and start.settings.device != "cpu"
+    device = start.settings.device
+    # With cuda, machines with GPUs may join only because replicas ask for them.
+    has_gpu = device == "cuda" or (device != "cpu" and bool(ray.cluster_resources().get("GPU")))
     deployment = serve.deployment(
         Replica,
         name=DEPLOYMENT,

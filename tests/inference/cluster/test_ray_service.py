@@ -82,6 +82,7 @@ def serving_pages(
     return serve(
         folder,
         CLASSIFIER_CLUSTER=cluster.address,
+        CLASSIFIER_DEPLOY=0,
         RAY_AUTH_MODE="token",
         RAY_AUTH_TOKEN=cluster.token,
         **settings,
