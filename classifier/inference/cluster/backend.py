@@ -185,9 +185,12 @@ class Cluster:
     async def _link(self) -> None:
         """Starts a link process, and receives its messages until it ends."""
         own, other = socket.socketpair()
-        with other:
+        try:
             process = self._process = await asyncio.to_thread(_start_link, other)
-        reader, self._writer = await asyncio.open_connection(sock=own)
+            reader, self._writer = await asyncio.open_connection(sock=own)
+        except BaseException:
+            own.close()  # a link that is just starting ends then
+            raise
         self._send(self._start)
         for call in self._calls.values():
             self._send(call.request)
@@ -240,11 +243,13 @@ class Cluster:
 
 
 def _start_link(connection: socket.socket) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "classifier.inference.cluster"],
-        stdin=connection.fileno(),
-        start_new_session=True,  # Ctrl+C in a terminal is for the server, which ends the link
-    )
+    """Starts a link with its end of the connection, which this process closes."""
+    with connection:
+        return subprocess.Popen(
+            [sys.executable, "-m", "classifier.inference.cluster"],
+            stdin=connection.fileno(),
+            start_new_session=True,  # Ctrl+C in a terminal is for the server, which ends the link
+        )
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

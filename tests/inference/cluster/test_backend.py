@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,8 @@ class FakeLinks:
     def start(self, connection: socket.socket) -> "FakeProcess":
         answer = self.answers[min(self.started, len(self.answers) - 1)]
         self.started += 1
-        own = connection.dup()
+        with connection:
+            own = connection.dup()
         thread = threading.Thread(target=lambda: asyncio.run(self._play(own, answer)))
         thread.start()
         return FakeProcess(thread)
@@ -76,6 +78,8 @@ class FakeLinks:
                 for each in messages:
                     writer.write(encode(each))
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 class FakeProcess:
@@ -254,6 +258,28 @@ def test_a_lost_cluster_is_told(links: FakeLinks, models: Catalogue) -> None:
 def never(message: ToLink) -> list[FromLink]:
     """Answers nothing."""
     return []
+
+
+def test_a_server_that_stops_while_a_link_starts_leaves_no_connection(
+    models: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starting, ends = threading.Event(), []
+
+    def start(connection: socket.socket) -> None:
+        ends.append(connection)
+        starting.set()
+        time.sleep(0.2)
+
+    monkeypatch.setattr(backend, "_start_link", start)
+
+    async def work(cluster: Cluster) -> None:
+        await asyncio.to_thread(starting.wait)
+
+    use(models, work)
+
+    with ends[0] as link:
+        link.settimeout(10)
+        assert link.recv(1) == b""  # the other end is closed
 
 
 def test_nobody_waits_for_a_cancelled_request(links: FakeLinks, models: Catalogue) -> None:
