@@ -1,7 +1,7 @@
 """
 Gradio 6.31: MCP fetches URLs, returns Python literals, blocks a thread a call, hides the caller.
 Without it: tests/gradio_internals/test_mcp_tools.py::test_a_tool_returns_json
-Remove when: results are JSON, files can be sent in a call, and no URL is fetched.
+Remove when: results are JSON, calls can contain files, no URL is fetched, the caller is passed on.
 """
 
 import asyncio

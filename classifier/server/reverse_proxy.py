@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Uvicorn's own setting: the proxies whose X-Forwarded-For says who sends a request.
 BELIEVED_PROXIES = "FORWARDED_ALLOW_IPS"
+EVERYONE = "*"
 THIS_MACHINE = "127.0.0.1,::1"
 PRIVATE_NETWORKS = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 
@@ -17,9 +18,11 @@ def believe_proxies() -> None:
     Calls of agents come from this machine, too. A Hugging Face Space is only reachable through
     proxies in private networks.
     """
-    default = PRIVATE_NETWORKS if "SPACE_ID" in os.environ else ""
-    named = os.environ.get(BELIEVED_PROXIES) or default
-    os.environ[BELIEVED_PROXIES] = ",".join(filter(None, [named, THIS_MACHINE]))
+    default = PRIVATE_NETWORKS if "SPACE_ID" in os.environ else THIS_MACHINE
+    named = os.environ.get(BELIEVED_PROXIES, "").strip() or default
+    if named != EVERYONE and THIS_MACHINE not in named:
+        named = f"{named},{THIS_MACHINE}"
+    os.environ[BELIEVED_PROXIES] = named
 
 
 class ReverseProxy:
